@@ -1,0 +1,86 @@
+"""The one exception tree: a class docstring is its message; each has a stable code, a hint and says whether a retry can help."""
+
+from typing import ClassVar
+
+
+class PaddockError(Exception):
+    """Something went wrong in Paddock."""
+
+    code: ClassVar[str] = "error"
+    hint: str = ""
+    retryable: ClassVar[bool] = False
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str = "", *, hint: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").split("\n")[0])
+        if hint:
+            self.hint = hint
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0])
+
+
+class BadInput(PaddockError):
+    """The input cannot be used."""
+
+    code = "bad_input"
+    status = 400
+    exit_code = 2
+
+
+class NotFound(BadInput):
+    """There is no such thing."""
+
+    code = "not_found"
+    status = 404
+
+
+class Conflict(PaddockError):
+    """The request does not fit the present state."""
+
+    code = "conflict"
+    status = 409
+
+
+class Unauthorised(PaddockError):
+    """The caller is not known or its proof does not hold."""
+
+    code = "unauthorised"
+    status = 401
+    exit_code = 4
+
+
+class Stale(PaddockError):
+    """The writer does not hold the current lease: it was replaced and must stop."""
+
+    code = "stale_lease"
+    status = 409
+    exit_code = 4
+    hint = "another attempt holds this job now; nothing this one writes is taken"
+
+
+class StaleSession(Stale):
+    """A newer session of this agent has started: this process was replaced and must stop."""
+
+    code = "stale_session"
+    hint = "another process runs with this agent's state directory"
+
+
+class Unreachable(PaddockError):
+    """The control plane does not answer."""
+
+    code = "unreachable"
+    retryable = True
+    status = 503
+    exit_code = 3
+    hint = "start one with `paddock up`, or name it with --server or PADDOCK_SERVER"
+
+
+class Refused(PaddockError):
+    """Refused."""
+
+    code = "refused"
+    status = 403
+    exit_code = 4
