@@ -1,4 +1,4 @@
-"""The one exception tree: a class docstring is its message; each has a stable code, a hint and says whether a retry can help."""
+"""The one exception tree: a class docstring is its message; each has a stable code and a hint, and says if retrying helps."""
 
 from typing import ClassVar
 
@@ -28,6 +28,11 @@ class BadInput(PaddockError):
     code = "bad_input"
     status = 400
     exit_code = 2
+
+    def __init__(self, message: str = "", *, hint: str = "", where: str = "") -> None:
+        super().__init__(message, hint=hint)
+        # The place in the input, such as `jobs[1].scope`; empty when the message is about all of it.
+        self.where = where
 
 
 class NotFound(BadInput):

@@ -1,0 +1,116 @@
+"""The one table of job kinds: what each needs, what it may end in, who may submit it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from paddock.core.errors import BadInput
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """One kind of job."""
+
+    name: str
+    about: str
+    # Keys of the payload, each with the Python type a decoded JSON value must have.
+    required: Mapping[str, type]
+    optional: Mapping[str, type]
+    # Whether the run gets a worktree of the project in a box.
+    worktree: bool
+    # Whether what the run wrote becomes a change.
+    changes: bool
+    # Whether only the control plane submits it.
+    system: bool = False
+    # Seconds a run may take unless the job says otherwise.
+    timeout: int = 600
+    # Seconds without output after which a run counts as hung (0: no limit).
+    silence: int = 300
+
+
+_TABLE = (
+    Kind(
+        name="noop",
+        about="Proves the way: signed, verified, persisted, acknowledged. Runs nothing.",
+        required={},
+        optional={"note": str},
+        worktree=False,
+        changes=False,
+    ),
+    Kind(
+        name="command",
+        about="Runs one argv in a boxed worktree; what it wrote becomes a change.",
+        required={"argv": list},
+        optional={"env": dict, "message": str},
+        worktree=True,
+        changes=True,
+    ),
+    Kind(
+        name="test.run",
+        about="Runs the project's checks on a commit and reads their JUnit XML.",
+        required={"commit": str, "checks": list},
+        optional={"accept": list, "base": str, "change": str, "branch": str},
+        worktree=True,
+        changes=False,
+        system=True,
+        timeout=1800,
+        silence=900,
+    ),
+    Kind(
+        name="change.merge",
+        about="Merges a change onto the branch's tip, proves the merged result and moves the branch.",
+        required={"change": str, "head": str, "branch": str, "checks": list, "message": str},
+        optional={"accept": list, "proven": dict},
+        worktree=True,
+        changes=False,
+        system=True,
+        timeout=1800,
+        silence=900,
+    ),
+)
+
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _TABLE}
+
+
+def get(name: str) -> Kind:
+    """The kind called `name`.
+
+    Raises: BadInput naming the kinds there are.
+    """
+    try:
+        return KINDS[name]
+    except KeyError:
+        known = ", ".join(k.name for k in _TABLE if not k.system)
+        raise BadInput(f"unknown kind {name!r}", hint=f"kinds are: {known}") from None
+
+
+def check_payload(kind: Kind, payload: Mapping[str, Any], where: str) -> None:
+    """Holds a payload against its kind's fields.
+
+    Raises: BadInput naming the field.
+    """
+    allowed = {**kind.required, **kind.optional}
+    for key in payload:
+        if key not in allowed:
+            raise BadInput(f"{where}.payload: unknown field {key!r}", hint=f"{kind.name} takes: {', '.join(allowed)}")
+    for key in kind.required:
+        if key not in payload:
+            raise BadInput(f"{where}.payload: field {key!r} is missing")
+    for key, value in payload.items():
+        if not isinstance(value, allowed[key]):
+            raise BadInput(f"{where}.payload.{key}: expected {_words[allowed[key]]}, got {type(value).__name__}")
+    if "argv" in payload:
+        _check_argv(payload["argv"], f"{where}.payload.argv")
+    for name, value in payload.get("env", {}).items():
+        if not isinstance(value, str) or not name.isidentifier():
+            raise BadInput(f"{where}.payload.env.{name}: expected a variable's name and a text")
+
+
+_words = {str: "a text", list: "a list", dict: "a mapping", int: "a whole number"}
+
+
+def _check_argv(argv: list[Any], where: str) -> None:
+    if not argv or not all(isinstance(part, str) for part in argv):
+        raise BadInput(f"{where}: expected a list of texts, the program first")
+    if not argv[0] or any("\0" in part for part in argv):
+        raise BadInput(f"{where}: the program is empty or a part holds a NUL")

@@ -1,0 +1,57 @@
+"""Which agent may take which job, and why each job waits.
+
+Ready jobs that ask the same of an agent form one *lane*: (project, kind, requires). An agent is matched to lanes, so
+the cost of a match grows with the kinds of work there are and not with the length of the queue.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+SEPARATOR = "|"
+
+
+def lane(project: str, kind: str, requires: Sequence[str]) -> str:
+    """The lane's name: `project|kind|cap,cap` with the capabilities sorted."""
+    return SEPARATOR.join((project, kind, ",".join(sorted(requires))))
+
+
+def parse_lane(name: str) -> tuple[str, str, tuple[str, ...]]:
+    """The (project, kind, requires) behind a lane's name."""
+    project, kind, requires = name.split(SEPARATOR, 2)
+    return project, kind, tuple(requires.split(",")) if requires else ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """What the matcher must know of an agent."""
+
+    name: str
+    kinds: Collection[str]
+    capabilities: Collection[str]
+    slots: int
+    running: int
+    online: bool
+    draining: bool
+
+
+def unfit(agent: Candidate, lane_name: str) -> str:
+    """Why this agent can never take the lane as it is now; empty when it can."""
+    _, kind, requires = parse_lane(lane_name)
+    if kind not in agent.kinds:
+        return f"does not run {kind} jobs"
+    missing = [word for word in requires if word not in agent.capabilities]
+    return f"lacks {', '.join(missing)}" if missing else ""
+
+
+def waits(agent: Candidate, lane_name: str) -> str:
+    """Why this agent does not take the lane at this moment; empty when it should."""
+    if not agent.online:
+        return "is offline"
+    reason = unfit(agent, lane_name)
+    if reason:
+        return reason
+    if agent.draining:
+        return "is draining"
+    if agent.running >= agent.slots:
+        return f"is busy with {agent.running} of {agent.slots} jobs"
+    return ""

@@ -1,0 +1,113 @@
+"""What a job may touch: patterns for files, rules for commands, and whether a thing stands inside them.
+
+Files are held by the box and matched again on the real change set; commands limit what the agent starts, not what a
+started interpreter does.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from paddock.core.errors import BadInput
+
+MAX_PATTERN = 512
+MAX_SEGMENTS = 32
+
+# Paths that change what later runs or reviewers execute or trust; denied whatever a job says.
+ALWAYS_DENIED = (
+    ".git",
+    ".git/**",
+    "**/.git",
+    "**/.git/**",
+    ".github/workflows/**",
+    ".gitlab-ci.yml",
+    ".gitmodules",
+    "**/.gitattributes",
+    ".vscode/**",
+    ".idea/**",
+    ".claude/**",
+    ".codex/**",
+    ".mcp.json",
+    "**/.envrc",
+    "**/.env*",
+    "**/*.pem",
+)
+_FORBIDDEN = set("[]{}!\\\0")
+
+
+def check_pattern(pattern: str, where: str) -> None:
+    """Raises: BadInput when a file pattern could be read in two ways."""
+    segments = pattern.split("/")
+    if not pattern or len(pattern) > MAX_PATTERN or len(segments) > MAX_SEGMENTS:
+        raise BadInput(f"{where}: a pattern is empty or too long", hint="patterns look like src/core/**")
+    if pattern.startswith("/") or any(part in ("", ".", "..") for part in segments):
+        raise BadInput(f"{where}: {pattern!r} is not relative to the worktree", hint="patterns look like src/core/**")
+    if _FORBIDDEN & set(pattern) or unicodedata.normalize("NFC", pattern) != pattern:
+        raise BadInput(f"{where}: {pattern!r} holds a character that patterns do not take", hint="use *, ? and **")
+    if any("**" in part and part != "**" for part in segments):
+        raise BadInput(f"{where}: in {pattern!r}, ** must stand alone between slashes")
+
+
+@lru_cache(maxsize=2048)
+def _compiled(pattern: str, ignore_case: bool) -> re.Pattern[str]:
+    out = []
+    segments = pattern.split("/")
+    for at, part in enumerate(segments):
+        last = at == len(segments) - 1
+        if part == "**":
+            out.append(".+" if last else "(?:[^/]+/)*")
+            continue
+        text = "".join({"*": "[^/]*", "?": "[^/]"}.get(c, re.escape(c)) for c in part)
+        out.append(text + ("" if last else "/"))
+    return re.compile("".join(out) + r"\Z", re.IGNORECASE | re.DOTALL if ignore_case else re.DOTALL)
+
+
+def matches(pattern: str, path: str, *, ignore_case: bool = False) -> bool:
+    """Whether `path` (relative, `/` between segments) is matched by the whole pattern."""
+    return _compiled(pattern, ignore_case).match(path) is not None
+
+
+def outside(paths: Iterable[str], write: Sequence[str]) -> list[str]:
+    """The paths that may not be written: matched by no write pattern, or denied always (in any case of letters)."""
+    return [path for path in paths if not _may_write(path, write)]
+
+
+def _may_write(path: str, write: Sequence[str]) -> bool:
+    if any(matches(pattern, path, ignore_case=True) for pattern in ALWAYS_DENIED):
+        return False
+    return any(matches(pattern, path) for pattern in write)
+
+
+def check_rule(rule: Sequence[str], where: str) -> None:
+    """Raises: BadInput when a command rule has no plain program name or a final token stands elsewhere."""
+    if not rule or not rule[0] or "/" in rule[0] or rule[0].startswith("-"):
+        raise BadInput(f"{where}: a rule starts with a program's bare name", hint='rules look like ["ruff", "***"]')
+    if any(token in ("**", "***") for token in rule[:-1]):
+        raise BadInput(f"{where}: ** and *** stand only at a rule's end")
+
+
+def command_allowed(argv: Sequence[str], rules: Sequence[Sequence[str]]) -> bool:
+    """Whether one of the rules takes this argv whole."""
+    return any(_rule_takes(rule, argv) for rule in rules)
+
+
+def _rule_takes(rule: Sequence[str], argv: Sequence[str]) -> bool:
+    if not argv or rule[0] != argv[0]:
+        return False
+    tokens, rest = list(rule[1:]), list(argv[1:])
+    if tokens and tokens[-1] in ("**", "***"):
+        final, tokens = tokens[-1], tokens[:-1]
+        tail = rest[len(tokens) :]
+        if len(rest) < len(tokens) or (final == "**" and any(a.startswith("-") for a in tail)):
+            return False
+        rest = rest[: len(tokens)]
+    return len(rest) == len(tokens) and all(map(_token_takes, tokens, rest))
+
+
+def _token_takes(token: str, arg: str) -> bool:
+    if token == "*":
+        return not arg.startswith("-")
+    if token.endswith("=*"):
+        return arg.startswith(token[:-1])
+    return arg in token.split("|")

@@ -1,0 +1,65 @@
+"""What becomes of a job when an attempt ends: one pure rule, used wherever an attempt can end."""
+
+from dataclasses import dataclass
+
+from paddock.core import schedule
+from paddock.core.states import AttemptState, JobState
+
+MAX_LOSSES = 3
+
+# Refusals that blame the moment and not the job: it goes back and uses up no try.
+PASSING_REFUSALS = frozenset({"over_capacity", "not_capable", "draining", "quarantined", "policy_quiet_hours"})
+# Failures that no further try can mend.
+LASTING_FAILURES = frozenset({"scope_violation", "bad_payload", "no_such_commit"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What the rule must know of the job."""
+
+    attempt: int  # tries used, this one included
+    max_attempts: int
+    losses: int  # attempts lost before this one ended
+    cancelling: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settlement:
+    """The job's next state; `not_before_ms` is a delay from now; `refund` gives the try back."""
+
+    state: JobState
+    reason: str = ""
+    not_before_ms: int = 0
+    refund: bool = False
+    lost: bool = False
+
+
+def settle(ended: AttemptState, code: str, has_change: bool, job: Standing, chance: float) -> Settlement:
+    """The fate of the job after an attempt ended so. `chance` in [0, 1) is the dice for the backoff."""
+    if ended is AttemptState.DONE:
+        return Settlement(state=JobState.IN_REVIEW if has_change else JobState.DONE)
+    if ended is AttemptState.CANCELLED or job.cancelling:
+        return Settlement(state=JobState.CANCELLED, reason="cancelled", lost=ended is AttemptState.LOST)
+    if ended is AttemptState.RETURNED or (ended is AttemptState.REFUSED and code in PASSING_REFUSALS):
+        return Settlement(state=JobState.READY, refund=True, reason=code)
+    if ended is AttemptState.REFUSED:
+        return Settlement(state=JobState.REFUSED, reason=code)
+    if ended is AttemptState.LOST:
+        return _lost(job)
+    return _failed(code, job, chance)
+
+
+def _lost(job: Standing) -> Settlement:
+    if job.losses + 1 >= MAX_LOSSES:
+        return Settlement(
+            state=JobState.PARKED, lost=True, refund=True, reason=f"its agent was lost {job.losses + 1} times"
+        )
+    return Settlement(state=JobState.READY, lost=True, refund=True, reason="its agent was lost")
+
+
+def _failed(code: str, job: Standing, chance: float) -> Settlement:
+    if code in LASTING_FAILURES or job.attempt >= job.max_attempts:
+        return Settlement(state=JobState.FAILED, reason=code)
+    return Settlement(
+        state=JobState.READY, reason=code, not_before_ms=schedule.backoff(job.attempt, chance, base_ms=1_000)
+    )

@@ -1,0 +1,139 @@
+"""Signed bytes: DSSE over the raw body, Ed25519, one payload type for each purpose and one key role for each type.
+
+The body is signed as it is sent; nothing is made canonical. Source: the DSSE specification v1 (secure-systems-lab/dsse).
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+
+import msgspec
+
+from paddock.core.errors import PaddockError
+from paddock.wire.keys import Signer, Verifier
+
+TYPE_PREFIX = "application/vnd.paddock."
+MAX_BODY = 256 * 1024
+MAX_ENVELOPE = 512 * 1024
+# A body nested deeper than this is refused before anything decodes it.
+MAX_DEPTH = 32
+
+
+class EnvelopeError(PaddockError):
+    """The envelope does not hold."""
+
+    code = "bad_envelope"
+    status = 400
+    exit_code = 4
+
+
+class Unsigned(EnvelopeError):
+    """The envelope carries no signature by a known key of the right role."""
+
+    code = "unsigned"
+
+
+class BadSignature(EnvelopeError):
+    """The signature does not fit the bytes."""
+
+    code = "bad_signature"
+
+
+class Malformed(EnvelopeError):
+    """The body is not what its type promises."""
+
+    code = "malformed"
+
+
+class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One signature: 64 bytes in base64."""
+
+    keyid: str
+    sig: str
+
+
+class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """A DSSE envelope; `payload` is the body in base64."""
+
+    payload_type: str
+    payload: str
+    signatures: tuple[Signature, ...]
+
+
+def pae(payload_type: str, body: bytes) -> bytes:
+    """DSSE's pre-authentication encoding: what is really signed."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(body), body)
+
+
+def seal(body: bytes, purpose: str, signer: Signer) -> Envelope:
+    """The body in an envelope of type `application/vnd.paddock.<purpose>.v1+json`."""
+    kind = payload_type(purpose)
+    signature = base64.b64encode(signer.sign(pae(kind, body))).decode()
+    return Envelope(kind, base64.b64encode(body).decode(), (Signature(signer.keyid, signature),))
+
+
+def payload_type(purpose: str) -> str:
+    """The payload type of a purpose."""
+    return f"{TYPE_PREFIX}{purpose}.v1+json"
+
+
+def unseal(envelope: Envelope, purpose: str, keys: Mapping[str, Verifier], role: str) -> bytes:
+    """The body, once a key of this role is known to have signed it for this purpose.
+
+    Raises: Unsigned, BadSignature, Malformed.
+    """
+    if envelope.payload_type != payload_type(purpose):
+        raise Malformed(f"expected a {purpose}, got {envelope.payload_type[:80]!r}")
+    if len(envelope.payload) > MAX_ENVELOPE:
+        raise Malformed("the body is too large")
+    try:
+        body = base64.b64decode(envelope.payload, validate=True)
+        signatures = [(s.keyid, base64.b64decode(s.sig, validate=True)) for s in envelope.signatures]
+    except (binascii.Error, ValueError):
+        raise Malformed("the envelope's base64 does not decode") from None
+    known = [(keys[keyid], sig) for keyid, sig in signatures if keyid in keys and keys[keyid].role == role]
+    if not known:
+        raise Unsigned()
+    message = pae(envelope.payload_type, body)
+    if not all(key.holds(message, sig) for key, sig in known):
+        raise BadSignature()
+    return body
+
+
+def check_shape(body: bytes) -> None:
+    """Refuses what decoders disagree on: too large, too deep, or one name twice in one object.
+
+    Raises: Malformed.
+    """
+    if len(body) > MAX_BODY:
+        raise Malformed(f"the body has {len(body):,} bytes, more than {MAX_BODY:,}")
+    try:
+        tree = json.loads(body, object_pairs_hook=_without_duplicates)
+    except (ValueError, RecursionError):
+        raise Malformed("the body is no JSON") from None
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
+        _check_depth(tree)
+
+
+def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    out = dict(pairs)
+    if len(out) != len(pairs):
+        raise Malformed("one name stands twice in one object")
+    return out
+
+
+def _check_depth(tree: object) -> None:
+    level: list[object] = [tree]
+    for _ in range(MAX_DEPTH + 1):
+        below: list[object] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+        if not below:
+            return
+        level = below
+    raise Malformed(f"the body nests deeper than {MAX_DEPTH}")

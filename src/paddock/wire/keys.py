@@ -1,0 +1,95 @@
+"""Ed25519 keys: one key, one role. A key of one role is refused for another."""
+
+import base64
+import hashlib
+import os
+from pathlib import Path
+
+from nacl.exceptions import BadSignatureError
+from nacl.signing import SigningKey, VerifyKey
+
+from paddock.core.errors import PaddockError
+
+
+class BadKey(PaddockError):
+    """The key file cannot be used."""
+
+    code = "bad_key"
+    exit_code = 2
+
+
+def thumbprint(public: bytes) -> str:
+    """The name of a public key: the first 22 characters of its SHA-256 in base64url."""
+    return base64.urlsafe_b64encode(hashlib.sha256(public).digest())[:22].decode()
+
+
+class Signer:
+    """Holds a private key and signs with it."""
+
+    def __init__(self, seed: bytes, role: str) -> None:
+        self._key = SigningKey(seed)
+        self.role = role
+        self.public = bytes(self._key.verify_key)
+        self.keyid = f"{role}-{thumbprint(self.public)}"
+
+    def sign(self, message: bytes) -> bytes:
+        """64 bytes of signature."""
+        return self._key.sign(message).signature
+
+    def __repr__(self) -> str:
+        return f"Signer({self.keyid})"
+
+
+class Verifier:
+    """Checks signatures of one public key."""
+
+    def __init__(self, public: bytes, role: str) -> None:
+        self._key = VerifyKey(public)
+        self.role = role
+        self.public = public
+        self.keyid = f"{role}-{thumbprint(public)}"
+
+    def holds(self, message: bytes, signature: bytes) -> bool:
+        """Whether the signature is this key's over the message."""
+        try:
+            self._key.verify(message, signature)
+        except (BadSignatureError, ValueError):
+            return False
+        return True
+
+
+def load_or_make(path: Path, role: str) -> Signer:
+    """The signing key in the file (32 raw bytes, mode 0600); made when there is none.
+
+    Raises: BadKey when the file is open to others, a link, or no key.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        _make(path)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError as error:
+        raise BadKey(f"{path}: {error.strerror}") from None
+    with os.fdopen(handle, "rb") as file:
+        if os.fstat(file.fileno()).st_mode & 0o077:
+            raise BadKey(f"{path} can be read by others", hint=f"chmod 600 {path}")
+        seed = file.read(33)
+    if len(seed) != 32:
+        raise BadKey(f"{path} is no key of 32 bytes")
+    return Signer(seed, role)
+
+
+def _make(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(os.urandom(32))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(part, path)  # the first of two racing processes wins; the other reads its key
+    except FileExistsError:
+        pass
+    finally:
+        part.unlink()

@@ -1,0 +1,222 @@
+"""What agents and the control plane say to each other. Unknown fields are refused; whole numbers and texts are bounded.
+
+All times are epoch milliseconds.
+"""
+
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from paddock.core.job import Scope
+from paddock.wire.envelope import Envelope, Malformed, check_shape
+
+Id = Annotated[str, Meta(min_length=1, max_length=64)]
+Name = Annotated[str, Meta(min_length=1, max_length=128)]
+Text = Annotated[str, Meta(max_length=4_096)]
+Millis = Annotated[int, Meta(ge=0, le=2**53)]
+Count = Annotated[int, Meta(ge=0, le=2**31)]
+
+
+class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """The manner of every message."""
+
+
+class Base(Struct):
+    """Where a job starts: the repository and the branch whose tip it builds on."""
+
+    repo: Annotated[str, Meta(max_length=4_096)]
+    branch: Name
+
+
+class Limits(Struct):
+    """Seconds a run may take, and seconds it may be silent (0: no limit)."""
+
+    wall_s: Annotated[int, Meta(ge=1, le=86_400)]
+    silence_s: Annotated[int, Meta(ge=0, le=86_400)] = 0
+
+
+class JobOrder(Struct):
+    """The body of a job envelope: everything the agent acts on is in here and nowhere else."""
+
+    v: int = 1
+    job: Id
+    name: Name
+    kind: Name
+    project: Name
+    agent: Id
+    agent_key: Annotated[str, Meta(max_length=64)]
+    generation: Count
+    attempt: Count
+    epoch: Annotated[int, Meta(ge=1, le=2**31)]
+    nonce: Annotated[str, Meta(min_length=16, max_length=64)]
+    nbf: Millis
+    exp: Millis
+    base: Base | None = None
+    payload: dict[str, Any]
+    scope: Scope
+    limits: Limits
+    accept: tuple[str, ...] = ()
+
+
+class FileChange(Struct):
+    """One path that a run changed; counts are lines, None for binary files."""
+
+    path: Annotated[str, Meta(max_length=4_096)]
+    added: Count | None = None
+    removed: Count | None = None
+    status: Annotated[str, Meta(max_length=2)] = "M"
+
+
+class ChangeReport(Struct):
+    """What a run proposes to merge."""
+
+    branch: Name
+    base: Annotated[str, Meta(pattern="^[0-9a-f]{40,64}$")]
+    head: Annotated[str, Meta(pattern="^[0-9a-f]{40,64}$")]
+    tree: Annotated[str, Meta(pattern="^[0-9a-f]{40,64}$")]
+    files: Annotated[tuple[FileChange, ...], Meta(max_length=2_000)] = ()
+    more_files: Count = 0
+
+
+class Outcome(Struct):
+    """How an attempt ended."""
+
+    job: Id
+    epoch: Annotated[int, Meta(ge=1, le=2**31)]
+    # done, failed, refused, returned or cancelled
+    status: Annotated[str, Meta(pattern="^(done|failed|refused|returned|cancelled)$")]
+    code: Annotated[str, Meta(max_length=64)] = ""
+    detail: Text = ""
+    exit_code: int | None = None
+    started: Millis = 0
+    ended: Millis = 0
+    # Milliseconds from acceptance to the start of the run: what spawning cost.
+    spawn_ms: Count = 0
+    wip: Annotated[str, Meta(max_length=64)] = ""
+    change: ChangeReport | None = None
+    result: dict[str, Any] = {}
+    # `contained`, or `none` for a run outside any box.
+    containment: Annotated[str, Meta(max_length=32)] = ""
+
+
+class Held(Struct):
+    """A lease that the agent believes it holds. `cancelling` says that it has seen the order to stop."""
+
+    job: Id
+    epoch: Annotated[int, Meta(ge=1, le=2**31)]
+    cancelling: bool = False
+
+
+class Hello(Struct):
+    """What an agent says of itself; sent with the first beat of a session and whenever it changes."""
+
+    name: Name
+    version: Annotated[str, Meta(max_length=64)]
+    kinds: Annotated[tuple[Name, ...], Meta(max_length=100)]
+    capabilities: Annotated[tuple[Name, ...], Meta(max_length=200)]
+    slots: Annotated[int, Meta(ge=0, le=10_000)]
+    containment: Annotated[str, Meta(max_length=32)] = ""
+    pid: Count = 0
+
+
+class Beat(Struct):
+    """The one request an agent makes: outcomes and lease renewals up, jobs and directives down."""
+
+    agent: Id
+    session: Id
+    seq: Count
+    sent: Millis
+    hello: Hello | None = None
+    held: Annotated[tuple[Held, ...], Meta(max_length=10_000)] = ()
+    outcomes: Annotated[tuple[Outcome, ...], Meta(max_length=1_000)] = ()
+    # Jobs the agent would start now.
+    want: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    draining: bool = False
+
+
+class Ack(Struct):
+    """The fate of one outcome: `code` is empty when it was taken, else why not; either way it is not sent again."""
+
+    job: Id
+    epoch: Count
+    code: str = ""
+
+
+class Stop(Struct):
+    """An order to end one attempt: `cancel` (a person asked) or `stale` (another attempt holds the job)."""
+
+    job: Id
+    epoch: Count
+    why: str
+
+
+class Directive(Struct):
+    """The body of a directive envelope: orders to one session of one agent, in answer to one beat."""
+
+    agent: Id
+    session: Id
+    seq: Count
+    acks: tuple[Ack, ...] = ()
+    stops: tuple[Stop, ...] = ()
+    drain: bool = False
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer to a beat. Only `jobs` and `directive` are orders, and both are signed.
+
+    Unknown fields are let through here, so that a newer control plane can talk to an older agent.
+    """
+
+    now: int
+    next_ms: int
+    bearer: str = ""
+    jobs: tuple[Envelope, ...] = ()
+    directive: Envelope | None = None
+
+
+class Activation(Struct):
+    """Redeems an activation token; signed by the fresh key that it carries."""
+
+    token: Annotated[str, Meta(min_length=8, max_length=128)]
+    public_key: Annotated[str, Meta(max_length=64)]
+    name: Name
+    version: Annotated[str, Meta(max_length=64)] = ""
+
+
+class ControlKey(Struct):
+    """A public key of the control plane, raw in base64, with the one role it is good for."""
+
+    keyid: Name
+    role: Name
+    key: Annotated[str, Meta(max_length=64)]
+
+
+class Activated(msgspec.Struct, frozen=True, kw_only=True):
+    """The agent's identity from now on."""
+
+    agent: str
+    generation: int
+    keys: tuple[ControlKey, ...]
+    server_time: int
+
+
+T = TypeVar("T")
+
+_encoder = msgspec.json.Encoder()
+encode = _encoder.encode
+
+
+class Decoder(Generic[T]):
+    """A strict decoder of one message type."""
+
+    def __init__(self, kind: type[T]) -> None:
+        self._decoder = msgspec.json.Decoder(kind)
+
+    def decode(self, body: bytes) -> T:
+        """Raises: Malformed."""
+        check_shape(body)
+        try:
+            return self._decoder.decode(body)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise Malformed(str(error)) from None
