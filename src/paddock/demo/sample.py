@@ -1,4 +1,4 @@
-"""The demo's sample project: a small Python package with twelve bugs, a real git repository, and the batch that fixes them.
+"""The demo's sample project: a small Python package with twelve bugs in a repository, and the batch that fixes them.
 
 The product knows nothing of it: the coding agent is `tools/fix.py` in the repository, an ordinary program.
 """

@@ -1,0 +1,39 @@
+"""Fixtures that every room of the tests may use."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from support import places, repos
+
+
+@pytest.fixture
+def traversable_tmp() -> Iterator[Path]:
+    """A folder that other uids can reach, as a boxed job's must be; `tmp_path` is closed to them."""
+    path = places.make_traversable()
+    yield path
+    places.remove_tree(path)
+
+
+@pytest.fixture
+def git_repo(tmp_path: Path) -> Callable[..., repos.Repo]:
+    """Makes repositories: `git_repo("name", commits=3, bare=True)`; see `support.repos.make_repo`."""
+
+    def make(
+        name: str = "repo",
+        commits: int = 1,
+        *,
+        bare: bool = False,
+        branch: str = "main",
+        files: Mapping[str, str] | None = None,
+    ) -> repos.Repo:
+        return repos.make_repo(tmp_path / name, commits, bare=bare, branch=branch, files=files)
+
+    return make
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port on the loopback address that nobody listens at."""
+    return places.free_port()
