@@ -1,4 +1,4 @@
-"""The one exception tree: a class docstring is its message; each has a stable code and a hint, and says if retrying helps."""
+"""The one exception tree. A class docstring is its message; each has a stable code, a hint, and says if a retry helps."""
 
 from typing import ClassVar
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from paddock.core.states import ChangeState
+from paddock.core.states import OPEN_CHANGES, ChangeState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Verdict:
 def judge(facts: Facts) -> Verdict:
     """Whether the change may go to the merge queue."""
     reasons = []
-    if facts.state not in (ChangeState.OPEN, ChangeState.APPROVED, ChangeState.MERGING):
+    if facts.state not in OPEN_CHANGES:
         reasons.append(f"the change is {facts.state}")
     if facts.has_checks and facts.checks_green is None:
         reasons.append(f"the checks have not run on {facts.head[:12]}")

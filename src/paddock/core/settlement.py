@@ -10,7 +10,7 @@ MAX_LOSSES = 3
 # Refusals that blame the moment and not the job: it goes back and uses up no try.
 PASSING_REFUSALS = frozenset({"over_capacity", "not_capable", "draining", "quarantined", "policy_quiet_hours"})
 # Failures that no further try can mend.
-LASTING_FAILURES = frozenset({"scope_violation", "bad_payload", "no_such_commit"})
+LASTING_FAILURES = frozenset({"scope_violation", "bad_payload", "no_such_commit", "conflict", "red"})
 
 
 @dataclass(frozen=True, kw_only=True)

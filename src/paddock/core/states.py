@@ -38,7 +38,6 @@ class ChangeState(StrEnum):
 
     OPEN = "open"  # waits for checks and a person
     APPROVED = "approved"  # waits for the merge queue
-    MERGING = "merging"
     MERGED = "merged"
     REJECTED = "rejected"
     CONFLICTED = "conflicted"  # does not merge onto the present base
@@ -50,10 +49,10 @@ J, C = JobState, ChangeState
 
 JOB: dict[JobState, frozenset[JobState]] = {
     J.BLOCKED: frozenset({J.READY, J.CANCELLED}),
-    J.READY: frozenset({J.LEASED, J.CANCELLED, J.BLOCKED}),
+    J.READY: frozenset({J.LEASED, J.CANCELLED}),
     J.LEASED: frozenset({J.READY, J.DONE, J.IN_REVIEW, J.FAILED, J.REFUSED, J.PARKED, J.CANCELLED}),
-    J.IN_REVIEW: frozenset({J.DONE, J.CHANGES_REQUESTED, J.FAILED, J.PARKED, J.CANCELLED}),
-    J.CHANGES_REQUESTED: frozenset({J.LEASED, J.FAILED, J.PARKED, J.CANCELLED}),
+    J.IN_REVIEW: frozenset({J.DONE, J.CHANGES_REQUESTED, J.FAILED, J.CANCELLED}),
+    J.CHANGES_REQUESTED: frozenset({J.LEASED, J.CANCELLED}),
     J.DONE: frozenset(),
     J.FAILED: frozenset({J.READY}),
     J.REFUSED: frozenset({J.READY}),
@@ -63,8 +62,7 @@ JOB: dict[JobState, frozenset[JobState]] = {
 
 CHANGE: dict[ChangeState, frozenset[ChangeState]] = {
     C.OPEN: frozenset({C.APPROVED, C.REJECTED, C.RED, C.SUPERSEDED}),
-    C.APPROVED: frozenset({C.MERGING, C.OPEN, C.REJECTED, C.SUPERSEDED}),
-    C.MERGING: frozenset({C.MERGED, C.APPROVED, C.CONFLICTED, C.RED}),
+    C.APPROVED: frozenset({C.MERGED, C.CONFLICTED, C.RED, C.REJECTED, C.SUPERSEDED}),
     C.MERGED: frozenset(),
     C.REJECTED: frozenset(),
     C.CONFLICTED: frozenset(),
@@ -75,7 +73,7 @@ CHANGE: dict[ChangeState, frozenset[ChangeState]] = {
 CLAIMABLE = frozenset({J.READY, J.CHANGES_REQUESTED})
 FINAL = frozenset({J.DONE, J.FAILED, J.REFUSED, J.PARKED, J.CANCELLED})
 RETRIABLE = frozenset(s for s in FINAL if J.READY in JOB[s])
-OPEN_CHANGES = frozenset({C.OPEN, C.APPROVED, C.MERGING})
+OPEN_CHANGES = frozenset({C.OPEN, C.APPROVED})
 
 S = TypeVar("S", JobState, ChangeState)
 

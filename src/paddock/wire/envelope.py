@@ -1,6 +1,6 @@
 """Signed bytes: DSSE over the raw body, Ed25519, one payload type for each purpose and one key role for each type.
 
-The body is signed as it is sent; nothing is made canonical. Source: the DSSE specification v1 (secure-systems-lab/dsse).
+The body is signed as it is sent; nothing is made canonical. Source: DSSE v1 (secure-systems-lab/dsse).
 """
 
 import base64

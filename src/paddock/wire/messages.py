@@ -22,21 +22,21 @@ class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """The manner of every message."""
 
 
-class Base(Struct):
+class Base(Struct, frozen=True, kw_only=True):
     """Where a job starts: the repository and the branch whose tip it builds on."""
 
     repo: Annotated[str, Meta(max_length=4_096)]
     branch: Name
 
 
-class Limits(Struct):
+class Limits(Struct, frozen=True, kw_only=True):
     """Seconds a run may take, and seconds it may be silent (0: no limit)."""
 
     wall_s: Annotated[int, Meta(ge=1, le=86_400)]
     silence_s: Annotated[int, Meta(ge=0, le=86_400)] = 0
 
 
-class JobOrder(Struct):
+class JobOrder(Struct, frozen=True, kw_only=True):
     """The body of a job envelope: everything the agent acts on is in here and nowhere else."""
 
     v: int = 1
@@ -59,7 +59,7 @@ class JobOrder(Struct):
     accept: tuple[str, ...] = ()
 
 
-class FileChange(Struct):
+class FileChange(Struct, frozen=True, kw_only=True):
     """One path that a run changed; counts are lines, None for binary files."""
 
     path: Annotated[str, Meta(max_length=4_096)]
@@ -68,7 +68,7 @@ class FileChange(Struct):
     status: Annotated[str, Meta(max_length=2)] = "M"
 
 
-class ChangeReport(Struct):
+class ChangeReport(Struct, frozen=True, kw_only=True):
     """What a run proposes to merge."""
 
     branch: Name
@@ -79,7 +79,7 @@ class ChangeReport(Struct):
     more_files: Count = 0
 
 
-class Outcome(Struct):
+class Outcome(Struct, frozen=True, kw_only=True):
     """How an attempt ended."""
 
     job: Id
@@ -100,7 +100,7 @@ class Outcome(Struct):
     containment: Annotated[str, Meta(max_length=32)] = ""
 
 
-class Held(Struct):
+class Held(Struct, frozen=True, kw_only=True):
     """A lease that the agent believes it holds. `cancelling` says that it has seen the order to stop."""
 
     job: Id
@@ -108,7 +108,7 @@ class Held(Struct):
     cancelling: bool = False
 
 
-class Hello(Struct):
+class Hello(Struct, frozen=True, kw_only=True):
     """What an agent says of itself; sent with the first beat of a session and whenever it changes."""
 
     name: Name
@@ -120,7 +120,7 @@ class Hello(Struct):
     pid: Count = 0
 
 
-class Beat(Struct):
+class Beat(Struct, frozen=True, kw_only=True):
     """The one request an agent makes: outcomes and lease renewals up, jobs and directives down."""
 
     agent: Id
@@ -135,7 +135,7 @@ class Beat(Struct):
     draining: bool = False
 
 
-class Ack(Struct):
+class Ack(Struct, frozen=True, kw_only=True):
     """The fate of one outcome: `code` is empty when it was taken, else why not; either way it is not sent again."""
 
     job: Id
@@ -143,7 +143,7 @@ class Ack(Struct):
     code: str = ""
 
 
-class Stop(Struct):
+class Stop(Struct, frozen=True, kw_only=True):
     """An order to end one attempt: `cancel` (a person asked) or `stale` (another attempt holds the job)."""
 
     job: Id
@@ -151,7 +151,7 @@ class Stop(Struct):
     why: str
 
 
-class Directive(Struct):
+class Directive(Struct, frozen=True, kw_only=True):
     """The body of a directive envelope: orders to one session of one agent, in answer to one beat."""
 
     agent: Id
@@ -175,7 +175,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     directive: Envelope | None = None
 
 
-class Activation(Struct):
+class Activation(Struct, frozen=True, kw_only=True):
     """Redeems an activation token; signed by the fresh key that it carries."""
 
     token: Annotated[str, Meta(min_length=8, max_length=128)]
@@ -184,7 +184,7 @@ class Activation(Struct):
     version: Annotated[str, Meta(max_length=64)] = ""
 
 
-class ControlKey(Struct):
+class ControlKey(Struct, frozen=True, kw_only=True):
     """A public key of the control plane, raw in base64, with the one role it is good for."""
 
     keyid: Name

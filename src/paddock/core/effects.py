@@ -1,0 +1,83 @@
+"""What an outcome does beyond its own job: changes opened, evidence kept, changes merged or sent back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from paddock.core.states import ChangeState
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordEvidence:
+    """The checks ran on a tree."""
+
+    change: str
+    head: str
+    tree: str
+    green: bool
+    checks: list[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendBack:
+    """A change cannot go on as it is; its job tries again on the present base while it has tries left."""
+
+    change: str
+    state: ChangeState
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merged:
+    """The branch moved to a commit that holds the change."""
+
+    change: str
+    commit: str
+
+
+Effect = RecordEvidence | SendBack | Merged
+
+
+def effects(kind: str, payload: Mapping[str, Any], status: str, code: str, result: Mapping[str, Any]) -> list[Effect]:
+    """The effects of one outcome of a system job; other kinds have none here."""
+    change = str(payload.get("change", ""))
+    if not change or kind not in ("test.run", "change.merge"):
+        return []
+    out: list[Effect] = []
+    if result.get("checks"):
+        out.append(
+            RecordEvidence(
+                change=change,
+                head=str(result.get("commit", "")),
+                tree=str(result.get("tree", "")),
+                green=bool(result.get("green")),
+                checks=list(result["checks"]),
+            )
+        )
+    if kind == "test.run" and status == "done" and not result.get("green"):
+        out.append(SendBack(change=change, state=ChangeState.RED, reason=_why_red(result)))
+    if kind == "change.merge":
+        out.extend(_merge_effects(change, status, code, result))
+    return out
+
+
+def _merge_effects(change: str, status: str, code: str, result: Mapping[str, Any]) -> list[Effect]:
+    if status == "done":
+        return [Merged(change=change, commit=str(result.get("merged", "")))]
+    if code == "conflict":
+        paths = ", ".join(str(p) for p in result.get("paths", [])[:5])
+        return [SendBack(change=change, state=ChangeState.CONFLICTED, reason=f"conflicts in {paths}")]
+    if code == "red":
+        return [SendBack(change=change, state=ChangeState.RED, reason=f"the merged result: {_why_red(result)}")]
+    return []
+
+
+def _why_red(result: Mapping[str, Any]) -> str:
+    for check in result.get("checks", []):
+        if check.get("missing"):
+            return f"accepted tests that did not pass: {', '.join(check['missing'][:3])}"
+        if not check.get("green"):
+            worse = check.get("worse") or []
+            names = f": {', '.join(worse[:3])}" if worse else ""
+            return f"{' '.join(check.get('argv', [])[:4])} exits {check.get('exit_code')}{names}"
+    return "the checks are red"

@@ -1,0 +1,218 @@
+"""What the store hands out: facts as they stand, JSON columns decoded. All times are epoch milliseconds."""
+
+from typing import Any
+
+import msgspec
+
+from paddock.core.job import Job
+from paddock.core.states import AttemptState, ChangeState, JobState
+from paddock.wire.messages import Held, Hello, Outcome
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A row."""
+
+
+class Project(Record, frozen=True, kw_only=True):
+    """A repository with its branch and its checks."""
+
+    name: str
+    repo: str
+    branch: str
+    checks: tuple[tuple[str, ...], ...]
+    created: int
+
+
+class JobRecord(Record, frozen=True, kw_only=True):
+    """A job and, while it is leased, its lease."""
+
+    id: str
+    name: str
+    batch: str | None
+    project: str
+    kind: str
+    lane: str
+    state: JobState
+    priority: int
+    urgency: int
+    payload: dict[str, Any]
+    scope: dict[str, Any]
+    requires: tuple[str, ...]
+    accept: tuple[str, ...]
+    timeout: int
+    max_attempts: int
+    attempt: int
+    losses: int
+    epoch: int
+    not_before: int
+    agent: str | None
+    session: str | None
+    seq: int | None
+    expires_at: int | None
+    reason: str
+    cancel: str | None
+    change: str | None
+    subject: str | None
+    unique_key: str | None
+    exclusive: str | None
+    created: int
+    started: int | None
+    ended: int | None
+
+
+class Attempt(Record, frozen=True, kw_only=True):
+    """One try at a job."""
+
+    job: str
+    epoch: int
+    agent: str
+    session: str
+    state: AttemptState
+    code: str
+    detail: str
+    exit_code: int | None
+    claimed: int
+    started: int | None
+    ended: int | None
+    spawn_ms: int | None
+    wip: str
+    containment: str
+    result: dict[str, Any]
+
+
+class Agent(Record, frozen=True, kw_only=True):
+    """An agent as it last introduced itself."""
+
+    id: str
+    name: str
+    public_key: str
+    generation: int
+    version: str
+    kinds: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    slots: int
+    containment: str
+    session: str
+    session_started: int
+    draining: bool
+    created: int
+
+
+class Change(Record, frozen=True, kw_only=True):
+    """What a job proposes to merge."""
+
+    id: str
+    job: str
+    epoch: int
+    name: str
+    project: str
+    branch: str
+    base: str
+    head: str
+    tree: str
+    state: ChangeState
+    files: list[dict[str, Any]]
+    more_files: int
+    reason: str
+    merged_commit: str | None
+    created: int
+    updated: int
+
+
+class Decision(Record, frozen=True, kw_only=True):
+    """What a person said of a change."""
+
+    change: str
+    by: str
+    decision: str
+    note: str
+    at: int
+
+
+class Evidence(Record, frozen=True, kw_only=True):
+    """What the checks said of one tree."""
+
+    job: str
+    change: str
+    project: str
+    head: str
+    tree: str
+    green: bool
+    checks: list[dict[str, Any]]
+    at: int
+
+
+class Event(Record, frozen=True, kw_only=True):
+    """One row of the journal."""
+
+    seq: int
+    at: int
+    type: str
+    job: str | None
+    agent: str | None
+    data: dict[str, Any]
+
+
+class Submission(Record, frozen=True, kw_only=True):
+    """A checked batch on its way in."""
+
+    project: str
+    name: str
+    jobs: tuple[Job, ...]
+    opens_batch: str | None = None
+    opens_done: int = 0
+
+
+class BeatIn(Record, frozen=True, kw_only=True):
+    """One beat's business with the store. `lanes` are those that the agent can take, `ttl` is a lease's length."""
+
+    agent: str
+    session: str
+    seq: int
+    now: int
+    ttl: int
+    outcomes: tuple[Outcome, ...] = ()
+    held: tuple[Held, ...] = ()
+    want: int = 0
+    lanes: tuple[str, ...] = ()
+
+
+class BeatOut(Record, frozen=True, kw_only=True):
+    """What came of it: acks as (job, epoch, code), stops as (job, epoch, why), leases granted."""
+
+    acks: tuple[tuple[str, int, str], ...]
+    stops: tuple[tuple[str, int, str], ...]
+    granted: tuple[JobRecord, ...]
+    # Leases this session holds after the beat.
+    leases: int
+    # Whether something may have become ready for other agents.
+    woke: bool
+
+
+class SessionStart(Record, frozen=True, kw_only=True):
+    """An agent's new boot."""
+
+    agent: str
+    session: str
+    hello: Hello
+    now: int
+
+
+class Counts(Record, frozen=True, kw_only=True):
+    """The figures behind the fleet page."""
+
+    jobs: dict[str, int]
+    changes: dict[str, int]
+    done_last_hour: int
+    anomalies: int
+
+
+class JobFilter(Record, frozen=True, kw_only=True):
+    """Which jobs to list; None lets all through."""
+
+    state: str | None = None
+    project: str | None = None
+    batch: str | None = None
+    kind: str | None = None
+    system: bool = False
+    limit: int = 500

@@ -1,0 +1,216 @@
+"""Changes: opened by an outcome, advanced by facts, decided by people, ended by the merge queue."""
+
+from collections.abc import Callable
+from typing import Any
+
+from paddock.core import gate, system_jobs
+from paddock.core.effects import Effect, Merged, RecordEvidence, SendBack
+from paddock.core.errors import Conflict
+from paddock.core.states import CHANGE, JOB, OPEN_CHANGES, ChangeState, JobState, move
+from paddock.store.records import Change, Evidence, JobRecord, Project
+from paddock.store.sqlite import releasing
+from paddock.store.sqlite.submitting import add_job
+from paddock.store.sqlite.work import Work, record, records, to_json
+from paddock.wire.messages import ChangeReport
+
+
+def open_change(work: Work, job: JobRecord, report: ChangeReport) -> str:
+    """Opens the change that an attempt proposes, in place of any earlier one of the same job; returns its id."""
+    earlier = work.tx.one("change_of_job", job=job.id)
+    if earlier is not None and ChangeState(earlier["state"]) in OPEN_CHANGES:
+        move_change(work, record(Change, earlier), ChangeState.SUPERSEDED, "a newer attempt proposed another")
+    change = work.new_id("c")
+    work.tx.run(
+        "add_change",
+        id=change,
+        job=job.id,
+        epoch=job.epoch,
+        name=job.name,
+        project=job.project,
+        branch=report.branch,
+        base=report.base,
+        head=report.head,
+        tree=report.tree,
+        files=to_json(report.files),
+        more_files=report.more_files,
+        now=work.now,
+    )
+    work.journal("change.opened", job.id, change=change, branch=report.branch, head=report.head, base=report.base)
+    return change
+
+
+def move_change(work: Work, change: Change, state: ChangeState, reason: str = "", commit: str | None = None) -> None:
+    """Moves a change by the table, fenced by the state it was read in."""
+    move(CHANGE, f"change {change.id}", change.state, state)
+    moved = work.tx.run(
+        "move_change", id=change.id, old=change.state, state=state, reason=reason, now=work.now, commit=commit
+    )
+    if moved != 1:
+        raise Conflict(f"change {change.id} moved meanwhile")
+    work.journal(f"change.{state}", change.job, change=change.id, reason=reason, commit=commit)
+
+
+def verdict(work: Work, change: Change) -> gate.Verdict:
+    """The merge gate's answer on the facts as they stand."""
+    project = _project(work, change.project)
+    green = work.tx.value("verdict_of_head", change=change.id, head=change.head)
+    facts = gate.Facts(
+        state=change.state,
+        head=change.head,
+        author=change.job,
+        has_checks=bool(project.checks or work.job(change.job).accept),
+        checks_green=None if green is None else bool(green),
+        approved_by=[row["by"] for row in work.tx.all("approvals", change=change.id)],
+    )
+    return gate.judge(facts)
+
+
+def advance(work: Work, change_id: str) -> None:
+    """Does what the facts ask for next: a check job or, once the gate opens, a merge job. Twice is as good as once."""
+    change = work.change(change_id)
+    if change.state not in OPEN_CHANGES:
+        return
+    project = _project(work, change.project)
+    author = work.job(change.job)
+    if project.checks and work.tx.value("verdict_of_head", change=change.id, head=change.head) is None:
+        job = system_jobs.check_job(change.id, author.name, change.head, change.base, project.checks, author.accept)
+        add_job(work, job, project.name, subject=change.id, unique_key=f"check:{change.id}:{change.head}")
+    if not verdict(work, change).mergeable:
+        return
+    if change.state is ChangeState.OPEN:
+        move_change(work, change, ChangeState.APPROVED)
+    approvals = work.tx.all("decisions", change=change.id)
+    job = system_jobs.merge_job(
+        change.id,
+        author.name,
+        change.head,
+        project.branch,
+        _message(change, author, [row["by"] for row in approvals if row["decision"] == "approve"]),
+        project.checks,
+        author.accept,
+    )
+    # A new approval after the queue gave up asks for another go.
+    key = f"merge:{change.id}:{max(row['at'] for row in approvals)}"
+    add_job(work, job, project.name, subject=change.id, unique_key=key, exclusive=f"merge:{project.name}")
+
+
+def _message(change: Change, author: JobRecord, approved_by: list[str]) -> str:
+    trailers = [f"Paddock-Job: {author.id}", f"Paddock-Change: {change.id}", f"Paddock-Epoch: {change.epoch}"]
+    trailers += [f"Approved-by: {name}" for name in approved_by]
+    return f"Merge {author.name}\n\n" + "\n".join(trailers) + "\n"
+
+
+def decide(work: Work, change_id: str, by: str, decision: str, note: str) -> Change:
+    """Records what a person decided and acts on it.
+
+    Raises: Conflict when the change is past deciding.
+    """
+    change = work.change(change_id)
+    if change.state not in OPEN_CHANGES:
+        raise Conflict(f"change {change.id} is {change.state}", hint="only open changes can be decided on")
+    work.tx.run("decide", change=change.id, by=by, decision=decision, note=note, at=work.now)
+    work.journal(f"change.{decision}", change.job, change=change.id, by=by, note=note)
+    if decision == "reject":
+        move_change(work, change, ChangeState.REJECTED, f"rejected by {by}" + (f": {note}" if note else ""))
+        _move_author(work, work.job(change.job), JobState.FAILED, f"its change was rejected by {by}")
+        _cancel_serving(work, change.id)
+    else:
+        advance(work, change.id)
+    return work.change(change.id)
+
+
+def supersede(work: Work, job: str, why: str) -> None:
+    """Closes the open change of a job that is cancelled."""
+    row = work.tx.one("change_of_job", job=job)
+    if row is not None and ChangeState(row["state"]) in OPEN_CHANGES:
+        move_change(work, record(Change, row), ChangeState.SUPERSEDED, why)
+        _cancel_serving(work, row["id"])
+
+
+def apply(work: Work, job: JobRecord, effect: Effect) -> None:
+    """Carries out what a system job's outcome says of its change. On a change that was decided meanwhile it only
+    leaves its mark in the journal: a merge that happened is told, whatever was decided beside it."""
+    _HANDLERS[type(effect)](work, job, effect)
+
+
+def _record_evidence(work: Work, job: JobRecord, effect: RecordEvidence) -> None:
+    work.tx.run(
+        "add_evidence",
+        job=job.id,
+        change=effect.change,
+        project=job.project,
+        head=effect.head,
+        tree=effect.tree,
+        green=int(effect.green),
+        checks=to_json(effect.checks),
+        at=work.now,
+    )
+    change = work.change(effect.change)
+    work.journal("checks.green" if effect.green else "checks.red", change.job, change=change.id, head=effect.head)
+    advance(work, change.id)
+
+
+def _send_back(work: Work, _job: JobRecord, effect: SendBack) -> None:
+    change = work.change(effect.change)
+    if effect.state not in CHANGE[change.state]:
+        return
+    move_change(work, change, effect.state, effect.reason)
+    author = work.job(change.job)
+    state = JobState.CHANGES_REQUESTED if author.attempt < author.max_attempts else JobState.FAILED
+    _move_author(work, author, state, f"its change is {effect.state}: {effect.reason}")
+    _cancel_serving(work, change.id)
+
+
+def _merged(work: Work, _job: JobRecord, effect: Merged) -> None:
+    change = work.change(effect.change)
+    if ChangeState.MERGED not in CHANGE[change.state]:
+        work.journal("change.merged_late", change.job, change=change.id, state=change.state, commit=effect.commit)
+        return
+    move_change(work, change, ChangeState.MERGED, commit=effect.commit)
+    author = work.job(change.job)
+    _move_author(work, author, JobState.DONE, "")
+    releasing.release(work, author)
+
+
+_HANDLERS: dict[type, Callable[[Work, JobRecord, Any], None]] = {
+    RecordEvidence: _record_evidence,
+    SendBack: _send_back,
+    Merged: _merged,
+}
+
+
+def _move_author(work: Work, author: JobRecord, state: JobState, reason: str) -> None:
+    if state not in JOB[author.state]:
+        return
+    ended = None if state is JobState.CHANGES_REQUESTED else work.now
+    work.tx.run(
+        "move_job", id=author.id, old=author.state, state=state, reason=reason, ended=ended, not_before=0, fresh=0
+    )
+    work.journal(f"job.{state}", author.id, reason=reason)
+
+
+def _cancel_serving(work: Work, change: str) -> None:
+    for row in work.tx.all("jobs_serving", change=change):
+        if JobState(row["state"]) in (JobState.READY, JobState.BLOCKED):
+            work.tx.run(
+                "move_job",
+                id=row["id"],
+                old=row["state"],
+                state=JobState.CANCELLED,
+                reason="its change is closed",
+                ended=work.now,
+                not_before=0,
+                fresh=0,
+            )
+            work.journal("job.cancelled", row["id"], reason="its change is closed")
+
+
+def _project(work: Work, name: str) -> Project:
+    row = work.tx.one("project", name=name)
+    assert row is not None, "a change's project is never deleted"
+    return record(Project, row)
+
+
+def evidence(work: Work, change: str) -> list[Evidence]:
+    """What the checks said of a change, oldest first."""
+    return records(Evidence, work.tx.all("evidence_of_change", change=change))

@@ -1,0 +1,94 @@
+"""What people ask of jobs and agents: cancel, retry, drain, and the tokens and keys by which agents come in."""
+
+from paddock.core.errors import Conflict, NotFound, Unauthorised
+from paddock.core.states import CLAIMABLE, FINAL, RETRIABLE, JobState
+from paddock.store.records import Agent, JobRecord
+from paddock.store.sqlite import changing
+from paddock.store.sqlite.work import Work, record
+
+# A second try to redeem a token with the same key within this time gets the same answer: the first one may be lost.
+REDEEM_AGAIN_MS = 300_000
+
+
+def cancel(work: Work, job_id: str) -> JobRecord:
+    """Cancels a job: at once where nobody runs it, else by an order to its holder.
+
+    Raises: Conflict when it has ended.
+    """
+    job = work.job(job_id)
+    if job.state in FINAL and job.state is not JobState.PARKED:
+        raise Conflict(f"job {job.name} is {job.state}", hint="only a job that has not ended can be cancelled")
+    if job.state is JobState.LEASED:
+        if work.tx.run("request_cancel", id=job.id):
+            work.journal("cancel.requested", job.id, job.agent)
+        return work.job(job.id)
+    _move(work, job, JobState.CANCELLED, "cancelled", fresh=False)
+    if job.state is JobState.IN_REVIEW:
+        changing.supersede(work, job.id, "its job was cancelled")
+    return work.job(job.id)
+
+
+def retry(work: Work, job_id: str) -> JobRecord:
+    """Gives an ended job a fresh set of tries.
+
+    Raises: Conflict when it has not ended, or is done.
+    """
+    job = work.job(job_id)
+    if job.state in CLAIMABLE:
+        return job
+    if job.state not in RETRIABLE:
+        raise Conflict(
+            f"job {job.name} is {job.state}", hint="only failed, refused, parked or cancelled jobs are tried again"
+        )
+    _move(work, job, JobState.READY, "", fresh=True)
+    return work.job(job.id)
+
+
+def _move(work: Work, job: JobRecord, state: JobState, reason: str, *, fresh: bool) -> None:
+    moved = work.tx.run(
+        "move_job",
+        id=job.id,
+        old=job.state,
+        state=state,
+        reason=reason,
+        ended=work.now if state in FINAL else None,
+        not_before=0,
+        fresh=int(fresh),
+    )
+    if moved != 1:
+        raise Conflict(f"job {job.name} moved meanwhile")
+    work.journal(f"job.{state}", job.id, reason=reason)
+
+
+def drain(work: Work, agent: str, draining: bool) -> Agent:
+    """Marks an agent to take no more jobs, or to take them again."""
+    if not work.tx.run("set_draining", id=agent, draining=int(draining)):
+        raise NotFound(f"no agent {agent!r}")
+    work.journal("agent.draining" if draining else "agent.resumed", None, agent)
+    row = work.tx.one("agent", id=agent)
+    assert row is not None
+    return record(Agent, row)
+
+
+def redeem(work: Work, token_hash: str, public_key: str, name: str) -> Agent:
+    """Turns a single-use token into an agent. The first key to redeem it owns it.
+
+    Raises: Unauthorised, with one message for every reason.
+    """
+    agent = work.new_id("a")
+    if work.tx.run("use_token", hash=token_hash, now=work.now, key=public_key, agent=agent):
+        work.tx.run("add_agent", id=agent, name=name, public_key=public_key, generation=1, created=work.now)
+        work.journal("agent.activated", None, agent, name=name)
+    else:
+        row = work.tx.one("token", hash=token_hash)
+        if row is None or row["used_key"] != public_key or work.now - row["used_at"] > REDEEM_AGAIN_MS:
+            work.journal("token.refused", None, None, name=name)
+            return _refuse()
+        agent = row["agent"]
+    found = work.tx.one("agent", id=agent)
+    assert found is not None
+    return record(Agent, found)
+
+
+def _refuse() -> Agent:
+    raise Unauthorised("the activation token is not good", hint="mint a new one with `paddock token mint`")

@@ -1,0 +1,39 @@
+-- name: add_token
+INSERT INTO tokens (hash, label, created, expires) VALUES (:hash, :label, :created, :expires);
+
+-- name: use_token
+UPDATE tokens SET used_at = :now, used_key = :key, agent = :agent
+WHERE hash = :hash AND used_at IS NULL AND expires > :now;
+
+-- name: token
+SELECT * FROM tokens WHERE hash = :hash;
+
+-- name: add_agent
+INSERT INTO agents (id, name, public_key, generation, created) VALUES (:id, :name, :public_key, :generation, :created);
+
+-- name: agent
+SELECT * FROM agents WHERE id = :id;
+
+-- name: agents
+SELECT * FROM agents ORDER BY name, id;
+
+-- name: agent_named
+SELECT * FROM agents WHERE name = :name ORDER BY id DESC LIMIT 1;
+
+-- name: start_session
+UPDATE agents SET session = :session, session_started = :now, name = :name, version = :version, kinds = :kinds,
+    capabilities = :capabilities, slots = :slots, containment = :containment,
+    draining = CASE WHEN session = :session THEN draining ELSE 0 END
+WHERE id = :agent;
+
+-- name: session
+SELECT * FROM sessions WHERE session = :session;
+
+-- name: add_session
+INSERT INTO sessions (session, agent, started) VALUES (:session, :agent, :now);
+
+-- name: end_session
+UPDATE sessions SET ended = :now WHERE session = :session AND ended IS NULL;
+
+-- name: set_draining
+UPDATE agents SET draining = :draining WHERE id = :id;

@@ -1,0 +1,66 @@
+-- name: jobs
+SELECT jobs.* FROM jobs
+WHERE (:state IS NULL OR state = :state) AND (:project IS NULL OR project = :project)
+    AND (:batch IS NULL OR batch = :batch) AND (:kind IS NULL OR kind = :kind) AND (:system OR subject IS NULL)
+ORDER BY id DESC LIMIT :most;
+
+-- name: jobs_of_batch
+SELECT jobs.* FROM jobs
+WHERE batch = :batch AND (:state IS NULL OR state = :state) AND (:kind IS NULL OR kind = :kind)
+ORDER BY id DESC LIMIT :most;
+
+-- name: job_named
+SELECT * FROM jobs WHERE name = :name ORDER BY id DESC LIMIT 1;
+
+-- name: attempts
+SELECT * FROM attempts WHERE job = :job ORDER BY epoch;
+
+-- name: needs_of_job
+SELECT jobs.* FROM needs JOIN jobs ON jobs.id = needs.needs WHERE needs.job = :job ORDER BY jobs.id;
+
+-- name: needing_job
+SELECT jobs.* FROM needs JOIN jobs ON jobs.id = needs.job WHERE needs.needs = :job ORDER BY jobs.id;
+
+-- name: lanes
+SELECT lane, count(*) AS jobs, min(not_before) AS due FROM jobs
+WHERE state IN ('ready', 'changes_requested') GROUP BY lane;
+
+-- name: count_open_jobs
+SELECT state, count(*) AS n FROM jobs
+WHERE state NOT IN ('done', 'failed', 'refused', 'parked', 'cancelled') GROUP BY state;
+
+-- name: count_ended_jobs
+SELECT state, count(*) AS n FROM jobs WHERE ended IS NOT NULL AND ended > :since GROUP BY state;
+
+-- name: count_all_jobs
+SELECT state, count(*) AS n FROM jobs WHERE subject IS NULL GROUP BY state;
+
+-- name: count_changes
+SELECT state, count(*) AS n FROM changes GROUP BY state;
+
+-- name: done_since
+SELECT count(*) FROM jobs WHERE ended > :since AND state = 'done' AND subject IS NULL;
+
+-- name: count_parked
+SELECT count(*) FROM jobs WHERE state = 'parked' AND ended IS NOT NULL;
+
+-- name: leases
+SELECT agent, id FROM jobs WHERE state = 'leased';
+
+-- name: done_in_batch
+SELECT count(*) FROM jobs WHERE batch = :batch AND state = 'done';
+
+-- name: mean_spawn
+SELECT avg(spawn_ms) FROM (SELECT spawn_ms FROM spawns WHERE kind = :kind ORDER BY at DESC LIMIT 50);
+
+-- name: journal_after
+SELECT * FROM journal WHERE seq > :after ORDER BY seq LIMIT :most;
+
+-- name: journal_of_job
+SELECT * FROM journal WHERE job = :job AND seq > :after ORDER BY seq LIMIT :most;
+
+-- name: journal_tail
+SELECT * FROM (SELECT * FROM journal ORDER BY seq DESC LIMIT :most) ORDER BY seq;
+
+-- name: last_seq
+SELECT max(seq) FROM journal;
