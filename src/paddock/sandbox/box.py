@@ -16,6 +16,7 @@ from paddock.sandbox.errors import NotContained, SandboxError
 from paddock.sandbox.launch import Launch, sealed
 from paddock.sandbox.user import User, can_reach
 
+RUN_LABEL = "PADDOCK_RUN"
 WORKSPACE = Path("/workspace")
 INNER = User(1000, 1000)
 SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
@@ -34,7 +35,10 @@ _FRESH = (
     "--dir /var --symlink ../tmp /var/tmp"
 ).split()
 _ROOT_LINKS = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"]
-_ETC = ["ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "ssl", "pki", "ca-certificates", "localtime", "mime.types"]
+_ETC = (
+    *("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "mime.types"),
+    *("ssl", "pki", "ca-certificates"),
+)
 _FILES = {
     "/etc/passwd": b"root:x:0:0:root:/root:/bin/sh\njob:x:1000:1000:job:/tmp/home:/bin/sh\n"
     b"nobody:x:65534:65534:nobody:/nonexistent:/bin/false\n",
@@ -72,6 +76,7 @@ class Box(msgspec.Struct, frozen=True, kw_only=True):
     tools: tuple[Path, ...] = ()  # read-only prefixes, visible at their own path
     stage: Path | None = None  # where mountpoints may be made for what `user` cannot reach
     env: dict[str, str] = {}
+    label: str = ""  # names the run in every process of it, from the first one on
     cwd: Path = WORKSPACE
 
 
@@ -237,8 +242,12 @@ def launch(box: Box, argv: Sequence[str]) -> Launch:
     data = {target: sealed("etc", text) for target, text in _FILES.items()}
     words = b"".join(os.fsencode(word) + b"\0" for word in arguments(box, data, hidden))
     args = sealed("box", words)
-    vector += ["--args", str(args), "--", *argv]
+    vector += ["--args", str(args), *_label(box), "--", *argv]
     return Launch(vector, env={}, cwd=box.root, fds=(args, *data.values()), contained=True)
+
+
+def _label(box: Box) -> list[str]:
+    return ["--setenv", RUN_LABEL, box.label] if box.label else []
 
 
 def uncontained(box: Box, argv: Sequence[str], *, degraded: bool) -> Launch:
@@ -248,6 +257,6 @@ def uncontained(box: Box, argv: Sequence[str], *, degraded: bool) -> Launch:
     """
     if not degraded:
         raise NotContained("this host cannot contain the job, and nothing allows it to run uncontained")
-    env = job_env(box.env, box.tools) | {"HOME": str(box.tree.parent)}
+    env = job_env(box.env, box.tools) | {"HOME": str(box.tree), RUN_LABEL: box.label}
     user = box.user if os.geteuid() == 0 else None
     return Launch(argv, env=env, cwd=box.tree, user=user, contained=False)

@@ -117,12 +117,15 @@ def delete_tree(path: Path) -> None:
 
     The directory is renamed first, so that nobody takes a half deleted one for a whole one.
     """
-    rubbish = path.with_name(f".trash-{secrets.token_hex(8)}")
     try:
-        path.rename(rubbish)
+        delete_rubbish(discard(path))
     except FileNotFoundError:
         return
-    delete_rubbish(rubbish)
+
+
+def discard(path: Path) -> Path:
+    """Give a directory a name that says it is rubbish, in one step."""
+    return path.rename(path.with_name(f".trash-{secrets.token_hex(8)}"))
 
 
 def delete_rubbish(path: Path) -> None:
@@ -130,13 +133,16 @@ def delete_rubbish(path: Path) -> None:
 
     def open_up(_: Callable[..., Any], name: str, __: Any) -> None:
         failed = Path(name)
-        failed.parent.chmod(0o700)
-        status = failed.lstat()
+        try:
+            failed.parent.chmod(0o700)
+            status = failed.lstat()
+        except FileNotFoundError:
+            return  # another sweep was faster
         if stat.S_ISDIR(status.st_mode):
             failed.chmod(0o700)
             shutil.rmtree(failed, onerror=open_up)
         else:
-            failed.unlink()
+            failed.unlink(missing_ok=True)
 
     try:
         path.chmod(0o700)

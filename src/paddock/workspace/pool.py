@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paddock.workspace.errors import GitFailed
-from paddock.workspace.layout import delete_rubbish, delete_tree, shared_dir
+from paddock.workspace.layout import delete_rubbish, shared_dir
 from paddock.workspace.survey import open_directories
 
 if TYPE_CHECKING:
@@ -47,9 +47,3 @@ def give_back(cache: "RepoCache", tree: Path, index: Path, stamp: float) -> bool
     tree.rename(scratch / "tree")
     scratch.rename(cache.path / "pool" / secrets.token_hex(8))
     return True
-
-
-def empty(cache: "RepoCache") -> None:
-    """Delete the warm checkouts of a repository."""
-    for entry in (cache.path / "pool").iterdir():
-        delete_tree(entry)

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from paddock.core.errors import BadInput
-from paddock.sandbox import program
+from paddock.sandbox import User, program
 from paddock.workspace.errors import GitFailed, NoRepository, RemoteUnreachable
 from paddock.workspace.git import Done, last_words, run
 
@@ -43,11 +43,20 @@ def _as_owner(url: str, service: str) -> str | None:
         return None
     extra = " -c receive.denyCurrentBranch=updateInstead" if service == "receive-pack" else ""
     words = f"git{extra} {service}"
-    owner = path.stat() if path.exists() else None
-    if os.geteuid() != 0 or owner is None or owner.st_uid == 0:
+    user = as_user(path)
+    if user is None:
         return words
-    drop = f"{program('setpriv')} --reuid={owner.st_uid} --regid={owner.st_gid} --clear-groups --"
+    drop = f"{program('setpriv')} --reuid={user.uid} --regid={user.gid} --clear-groups --"
     return f"env GIT_CONFIG_GLOBAL=/dev/null {drop} {words}"
+
+
+def as_user(path: Path) -> User | None:
+    """The owner of a repository on this host, when we are root and he is not."""
+    try:
+        owner = path.stat()
+    except OSError:
+        return None
+    return User(owner.st_uid, owner.st_gid) if os.geteuid() == 0 and owner.st_uid != 0 else None
 
 
 def fetch(git_dir: Path, url: str, *refspecs: str, prune: bool = False) -> None:

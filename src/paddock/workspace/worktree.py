@@ -101,6 +101,7 @@ class Worktree:
             tools=tuple(tools),
             stage=self.path / "stage",
             env=env or {},
+            label=self.record.token,
             cwd=inside,
         )
 
@@ -116,8 +117,7 @@ class Worktree:
         """`argv` ready to spawn on this worktree: in a box, or without one if it was created `degraded`."""
         if self.record.contained:
             return launch(self.box(env, tools, binds, cwd), argv)
-        marked = (env or {}) | {"PADDOCK_RUN": self.record.token}
-        return uncontained(self.box(marked, tools, binds, cwd), argv, degraded=True)
+        return uncontained(self.box(env, tools, binds, cwd), argv, degraded=True)
 
     def out_dir(self) -> Bind:
         """A directory for what the run reports beside its tree (JUnit files), seen as /paddock/out."""
