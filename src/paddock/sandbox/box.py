@@ -35,10 +35,7 @@ _FRESH = (
     "--dir /var --symlink ../tmp /var/tmp"
 ).split()
 _ROOT_LINKS = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"]
-_ETC = (
-    *("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "mime.types"),
-    *("ssl", "pki", "ca-certificates"),
-)
+_ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "ssl", "pki", "ca-certificates")
 _FILES = {
     "/etc/passwd": b"root:x:0:0:root:/root:/bin/sh\njob:x:1000:1000:job:/tmp/home:/bin/sh\n"
     b"nobody:x:65534:65534:nobody:/nonexistent:/bin/false\n",
@@ -136,7 +133,7 @@ def arguments(box: Box, data: dict[str, int], hidden: dict[Path, Path] | None = 
     for bind in box.binds:
         flag = "--bind" if bind.writable else "--ro-bind"
         out += [flag, str(moved.get(bind.source, bind.source)), str(bind.target)]
-    out += ["--chdir", str(box.cwd)]
+    out += ["--remount-ro", "/", "--chdir", str(box.cwd)]
     for name, value in job_env(box.env, box.tools).items():
         out += ["--setenv", name, value]
     return out
