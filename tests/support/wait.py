@@ -18,5 +18,5 @@ def wait_until(predicate: Callable[[], T], seconds: float = 10.0, *, every: floa
         if value:
             return value
         if time.monotonic() >= deadline:
-            raise AssertionError(f"not within {seconds:g} s: {what or predicate!r}; last seen: {value!r}")
+            raise AssertionError(f"not within {seconds:g} s: {what or repr(predicate)}; last seen: {value!r}")
         time.sleep(every)
