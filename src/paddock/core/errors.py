@@ -1,4 +1,4 @@
-"""The one exception tree. A class docstring is its message; each has a stable code, a hint, and says if a retry helps."""
+"""The one exception tree. A class docstring is its message; each has a stable code and a hint."""
 
 from typing import ClassVar
 

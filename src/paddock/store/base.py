@@ -55,8 +55,8 @@ class Store(Protocol):
     async def attempts(self, job: str) -> list[Attempt]: ...
     async def needs(self, job: str) -> list[JobRecord]: ...
     async def serving(self, change: str) -> list[JobRecord]: ...
-    async def lanes(self) -> dict[str, tuple[int, int]]:
-        """Lanes with claimable jobs: lane → (jobs, the earliest moment one of them is due)."""
+    async def lanes(self, now: int) -> dict[str, tuple[int, int | None]]:
+        """Lanes: lane → (jobs that can be claimed now, when the next delayed one is due)."""
 
     async def opens_after(self, batch: str) -> tuple[str, int, int] | None:
         """What a batch waits for: (batch, jobs done there, jobs that must be), or None."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from paddock.core.job import Job
+from paddock.core.job import Job, Scope
 from paddock.core.states import AttemptState, ChangeState, JobState
 from paddock.wire.messages import Held, Hello, Outcome
 
@@ -58,6 +58,10 @@ class JobRecord(Record, frozen=True, kw_only=True):
     created: int
     started: int | None
     ended: int | None
+
+    def typed_scope(self) -> Scope:
+        """The scope as its struct."""
+        return msgspec.convert(self.scope, Scope)
 
 
 class Attempt(Record, frozen=True, kw_only=True):

@@ -150,8 +150,8 @@ class SqliteStore:
     async def serving(self, change: str) -> list[JobRecord]:
         return await self._read(lambda tx: records(JobRecord, tx.all("jobs_serving", change=change)))
 
-    async def lanes(self) -> dict[str, tuple[int, int]]:
-        return await self._read(lambda tx: {row["lane"]: (row["jobs"], row["due"]) for row in tx.all("lanes")})
+    async def lanes(self, now: int) -> dict[str, tuple[int, int | None]]:
+        return await self._read(lambda tx: {r["lane"]: (r["jobs"], r["due"]) for r in tx.all("lanes", now=now)})
 
     async def opens_after(self, batch: str) -> tuple[str, int, int] | None:
         def op(tx: Tx) -> tuple[str, int, int] | None:

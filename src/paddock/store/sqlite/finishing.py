@@ -6,8 +6,12 @@ from paddock.core.settlement import Settlement, Standing
 from paddock.core.states import FINAL, JOB, AttemptState, JobState, move
 from paddock.store.records import JobRecord
 from paddock.store.sqlite import changing, releasing
+from paddock.store.sqlite.statements import Row
 from paddock.store.sqlite.work import Work, to_json
 from paddock.wire.messages import Outcome
+
+# The code of an outcome that only says where the work of a dead run is kept.
+RECOVERED = "recovered"
 
 
 def finish(work: Work, agent: str, session: str, outcome: Outcome) -> str:
@@ -102,14 +106,21 @@ def _consequences(
         work.tx.run("note_change", id=job.subject, now=work.now, reason=f"{job.name}: {fate.reason or fate.state}")
 
 
+def _repeats(past: Row, agent: str, session: str, outcome: Outcome) -> bool:
+    return bool(past["session"] == session and past["agent"] == agent and past["state"] == outcome.status)
+
+
 def _late(work: Work, agent: str, session: str, outcome: Outcome) -> str:
     """An outcome of an attempt that is over: a repetition is harmless, anything else is refused and remembered."""
     past = work.tx.one("attempt", job=outcome.job, epoch=outcome.epoch)
-    if past is not None and past["session"] == session and past["agent"] == agent:
-        if outcome.wip:
-            work.tx.run("keep_wip", job=outcome.job, epoch=outcome.epoch, session=session, wip=outcome.wip)
-        if past["state"] == outcome.status:
-            return ""
+    if (
+        past is not None
+        and outcome.wip
+        and work.tx.run("keep_wip", job=outcome.job, epoch=outcome.epoch, wip=outcome.wip)
+    ):
+        work.journal("wip.kept", outcome.job, agent, epoch=outcome.epoch, wip=outcome.wip)
+    if past is not None and (outcome.code == RECOVERED or _repeats(past, agent, session, outcome)):
+        return ""
     work.journal(
         "outcome.stale",
         outcome.job,

@@ -6,6 +6,7 @@ from paddock.store.sqlite.statements import Tx
 from paddock.store.sqlite.work import record, records
 
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 
 
 def jobs(tx: Tx, wanted: JobFilter) -> list[JobRecord]:
@@ -94,10 +95,10 @@ def journal(tx: Tx, after: int, job: str | None, limit: int) -> list[Event]:
 
 
 def counts(tx: Tx, now: int) -> Counts:
-    """The figures of the fleet page."""
+    """The figures of the fleet page: jobs that are open now and those that ended within a day."""
     return Counts(
-        jobs={row["state"]: row["n"] for row in tx.all("count_all_jobs")},
+        jobs={row["state"]: row["n"] for row in tx.all("count_jobs", since=now - DAY_MS)},
         changes={row["state"]: row["n"] for row in tx.all("count_changes")},
         done_last_hour=tx.value("done_since", since=now - HOUR_MS) or 0,
-        anomalies=tx.value("count_parked") or 0,
+        anomalies=tx.value("count_stuck") or 0,
     )

@@ -61,6 +61,7 @@ CREATE INDEX jobs_of_batch ON jobs (batch, id) WHERE batch IS NOT NULL;
 CREATE INDEX jobs_serving ON jobs (subject) WHERE subject IS NOT NULL;
 CREATE INDEX jobs_named ON jobs (name, id);
 CREATE INDEX jobs_open ON jobs (state) WHERE state NOT IN ('done', 'failed', 'refused', 'parked', 'cancelled');
+CREATE INDEX jobs_stuck ON jobs (state) WHERE state IN ('parked', 'refused');
 CREATE INDEX jobs_ended ON jobs (ended) WHERE ended IS NOT NULL;
 
 CREATE TABLE needs (

@@ -43,7 +43,7 @@ UPDATE jobs SET expires_at = :expires_at WHERE state = 'leased' AND expires_at <
 
 -- The end of an attempt, fenced: only the current holder's epoch and session move the job.
 -- name: settle_job
-UPDATE jobs SET state = :state, reason = :reason, agent = NULL, session = NULL, seq = NULL, expires_at = NULL,
+UPDATE jobs SET state = :state, reason = :reason, session = NULL, seq = NULL, expires_at = NULL,
     attempt = attempt - :refund, losses = losses + :lost, not_before = :not_before, ended = :ended,
     cancel = CASE WHEN :state = 'cancelled' THEN 'confirmed' ELSE cancel END,
     change = coalesce(:change, change)
@@ -51,15 +51,15 @@ WHERE id = :job AND state = 'leased' AND epoch = :epoch AND session = :session;
 
 -- name: settle_attempt
 UPDATE attempts SET state = :state, code = :code, detail = :detail, exit_code = :exit_code, started = :started,
-    ended = :ended, spawn_ms = :spawn_ms, wip = :wip, containment = :containment, result = :result
+    ended = :ended, spawn_ms = :spawn_ms, wip = CASE WHEN :wip = '' THEN wip ELSE :wip END, containment = :containment, result = :result
 WHERE job = :job AND epoch = :epoch AND session = :session AND state = 'live';
 
 -- name: attempt
 SELECT * FROM attempts WHERE job = :job AND epoch = :epoch;
 
--- What a lost attempt still brings in: evidence of what it wrote, never a result.
+-- What was found of a dead run: where its work is kept, never a result.
 -- name: keep_wip
-UPDATE attempts SET wip = :wip WHERE job = :job AND epoch = :epoch AND session = :session AND wip = '';
+UPDATE attempts SET wip = :wip WHERE job = :job AND epoch = :epoch AND wip = '';
 
 -- name: add_spawn
 INSERT INTO spawns (kind, at, spawn_ms) VALUES (:kind, :at, :spawn_ms);

@@ -22,18 +22,19 @@ SELECT jobs.* FROM needs JOIN jobs ON jobs.id = needs.needs WHERE needs.job = :j
 SELECT jobs.* FROM needs JOIN jobs ON jobs.id = needs.job WHERE needs.needs = :job ORDER BY jobs.id;
 
 -- name: lanes
-SELECT lane, count(*) AS jobs, min(not_before) AS due FROM jobs
-WHERE state IN ('ready', 'changes_requested') GROUP BY lane;
+SELECT lane, count(DISTINCT CASE WHEN not_before <= :now THEN coalesce(exclusive, id) END) AS jobs,
+    min(CASE WHEN not_before > :now THEN not_before END) AS due
+FROM jobs
+WHERE state IN ('ready', 'changes_requested')
+    AND (exclusive IS NULL OR NOT EXISTS (
+        SELECT 1 FROM jobs AS other WHERE other.state = 'leased' AND other.exclusive = jobs.exclusive))
+GROUP BY lane;
 
--- name: count_open_jobs
+-- name: count_jobs
 SELECT state, count(*) AS n FROM jobs
-WHERE state NOT IN ('done', 'failed', 'refused', 'parked', 'cancelled') GROUP BY state;
-
--- name: count_ended_jobs
-SELECT state, count(*) AS n FROM jobs WHERE ended IS NOT NULL AND ended > :since GROUP BY state;
-
--- name: count_all_jobs
-SELECT state, count(*) AS n FROM jobs WHERE subject IS NULL GROUP BY state;
+WHERE state NOT IN ('done', 'failed', 'refused', 'parked', 'cancelled') AND subject IS NULL GROUP BY state
+UNION ALL
+SELECT state, count(*) AS n FROM jobs WHERE ended IS NOT NULL AND ended > :since AND subject IS NULL GROUP BY state;
 
 -- name: count_changes
 SELECT state, count(*) AS n FROM changes GROUP BY state;
@@ -41,8 +42,8 @@ SELECT state, count(*) AS n FROM changes GROUP BY state;
 -- name: done_since
 SELECT count(*) FROM jobs WHERE ended > :since AND state = 'done' AND subject IS NULL;
 
--- name: count_parked
-SELECT count(*) FROM jobs WHERE state = 'parked' AND ended IS NOT NULL;
+-- name: count_stuck
+SELECT count(*) FROM jobs WHERE state IN ('parked', 'refused');
 
 -- name: leases
 SELECT agent, id FROM jobs WHERE state = 'leased';

@@ -1,0 +1,58 @@
+"""Activation: a single-use token becomes an agent with a key of its own."""
+
+import base64
+import binascii
+import hashlib
+import secrets
+
+from paddock.control.plane import Control
+from paddock.core.errors import BadInput, Unauthorised
+from paddock.wire.keys import Signer, Verifier
+from paddock.wire.messages import Activated, Activation, ControlKey, Decoder
+from paddock.wire.signing import verify
+
+TOKEN_LIFETIME_MS = 24 * 3_600_000
+_decoder = Decoder(Activation)
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+async def mint(control: Control, label: str) -> tuple[str, int]:
+    """A fresh activation token and when it expires; only its hash is kept."""
+    token = "act_" + secrets.token_urlsafe(32)
+    now = control.clock.now()
+    expires = now + TOKEN_LIFETIME_MS
+    await control.store.add_token(_hash(token), label[:100], now, expires)
+    return token, expires
+
+
+async def activate(control: Control, signature: str, body: bytes) -> Activated:
+    """Redeems a token for the key that signed the request.
+
+    Raises: Unauthorised, Malformed, BadInput.
+    """
+    given = _decoder.decode(body)
+    try:
+        public = base64.b64decode(given.public_key, validate=True)
+        key = Verifier(public, "agent")
+    except (binascii.Error, ValueError, TypeError):
+        raise BadInput("public_key is no Ed25519 key in base64") from None
+    if not signature:
+        raise Unauthorised("the request is not signed")
+    verify(body, signature, "activation", key)
+    now = control.clock.now()
+    agent = await control.store.redeem(_hash(given.token), given.public_key, given.name, now)
+    control.fleet.put(agent)
+    control.bus.news()
+    return Activated(
+        agent=agent.id,
+        generation=agent.generation,
+        keys=tuple(_public(key) for key in (control.job_key, control.directive_key)),
+        server_time=now,
+    )
+
+
+def _public(key: Signer) -> ControlKey:
+    return ControlKey(keyid=key.keyid, role=key.role, key=base64.b64encode(key.public).decode())

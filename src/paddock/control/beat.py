@@ -1,0 +1,148 @@
+"""The beat: the one request an agent makes."""
+
+import asyncio
+
+from paddock.control.dispatch import address, lanes_for
+from paddock.control.plane import Control
+from paddock.control.presence import Presence
+from paddock.core import schedule
+from paddock.core.errors import Conflict, StaleSession, Unauthorised
+from paddock.store.records import Agent, BeatIn, BeatOut, SessionStart
+from paddock.wire.envelope import Envelope, seal
+from paddock.wire.messages import Ack, Beat, Decoder, Directive, Reply, Stop, encode
+from paddock.wire.signing import verify
+
+_decoder = Decoder(Beat)
+_BEARER_EVERY_MS = 300_000
+
+
+class HelloWanted(Conflict):
+    """The control plane does not know this session yet."""
+
+    code = "hello_wanted"
+    retryable = True
+
+
+class OldBeat(Conflict):
+    """A beat of this session with a higher number was answered already."""
+
+    code = "old_beat"
+
+
+async def beat(control: Control, agent_id: str, signature: str, body: bytes, chance: float) -> bytes:
+    """Answers one beat. A repetition of the last one gets the same answer; nothing in it is done twice.
+
+    Raises: Unauthorised, Malformed, StaleSession, HelloWanted, OldBeat.
+    """
+    agent = control.fleet.get(agent_id)
+    if agent is None:
+        raise Unauthorised("unknown agent", hint="activate it with a fresh token")
+    verify(body, signature, "beat", agent.verifier)
+    given = _decoder.decode(body)
+    if given.agent != agent_id:
+        raise Unauthorised("the beat is another agent's")
+    while agent.inflight is not None:
+        await asyncio.wait([agent.inflight])
+    if given.session == agent.session:
+        if given.seq == agent.seq and agent.reply:
+            return agent.reply
+        if given.seq <= agent.seq:
+            raise OldBeat()
+    agent.inflight = asyncio.get_running_loop().create_future()
+    try:
+        agent.reply = await _answer(control, agent, given, chance)
+        agent.seq = given.seq
+        return agent.reply
+    finally:
+        agent.inflight.set_result(None)
+        agent.inflight = None
+
+
+async def _answer(control: Control, agent: Presence, given: Beat, chance: float) -> bytes:
+    now = control.clock.now()
+    if given.hello is not None or given.session != agent.session:
+        await _greet(control, agent, given, now)
+    agent.last_seen = now
+    agent.woken = False
+    out = await _business(control, agent, given, now)
+    interval = schedule.beat_interval(len(control.fleet), control.beat_ms)
+    agent.interval = interval
+    bearer = ""
+    if now - agent.bearer_at >= _BEARER_EVERY_MS:
+        bearer = control.bearers.issue(agent.agent, agent.session)
+        agent.bearer_at = now
+    reply = Reply(
+        now=now,
+        next_ms=schedule.jittered(interval, chance),
+        bearer=bearer,
+        jobs=_orders(control, agent, out),
+        directive=_directive(control, agent, given, out),
+    )
+    return encode(reply)
+
+
+async def _greet(control: Control, agent: Presence, given: Beat, now: int) -> None:
+    if given.hello is None:
+        raise StaleSession() if agent.session else HelloWanted()
+    start = SessionStart(agent=agent.agent, session=given.session, hello=given.hello, now=now)
+    lost = await control.store.start_session(start)
+    record: Agent = await control.store.agent(agent.agent)
+    fresh = agent.session != given.session
+    agent.update(record)
+    if fresh:
+        agent.seq, agent.reply, agent.bearer_at, agent.leases = -1, b"", 0, None
+    if lost or fresh:
+        control.stir()
+
+
+async def _business(control: Control, agent: Presence, given: Beat, now: int) -> BeatOut | None:
+    """What the beat asks of the store; None when it asks nothing, so that an idle beat costs no statement."""
+    lanes = lanes_for(control, agent) if given.want and not given.draining else ()
+    agent.running = len(given.held)
+    if given.draining:
+        agent.draining = True
+    if not (given.outcomes or given.held or lanes or agent.leases != 0):
+        return None
+    out = await control.store.beat(
+        BeatIn(
+            agent=agent.agent,
+            session=given.session,
+            seq=given.seq,
+            now=now,
+            ttl=control.lease_ms,
+            outcomes=given.outcomes,
+            held=given.held,
+            want=given.want if lanes else 0,
+            lanes=lanes,
+        )
+    )
+    agent.leases = out.leases
+    agent.running = out.leases
+    if out.granted or given.outcomes:
+        control.bus.news()
+    if out.woke or (lanes and len(out.granted) < given.want):
+        control.stir()
+    return out
+
+
+def _orders(control: Control, agent: Presence, out: BeatOut | None) -> tuple[Envelope, ...]:
+    if out is None:
+        return ()
+    return tuple(address(control, agent, job) for job in out.granted)
+
+
+def _directive(control: Control, agent: Presence, given: Beat, out: BeatOut | None) -> Envelope | None:
+    acks = out.acks if out else ()
+    stops = out.stops if out else ()
+    drain = agent.draining and not given.draining
+    if not (acks or stops or drain):
+        return None
+    body = Directive(
+        agent=agent.agent,
+        session=given.session,
+        seq=given.seq,
+        acks=tuple(Ack(job=job, epoch=epoch, code=code) for job, epoch, code in acks),
+        stops=tuple(Stop(job=job, epoch=epoch, why=why) for job, epoch, why in stops),
+        drain=drain,
+    )
+    return seal(encode(body), "directive", control.directive_key)

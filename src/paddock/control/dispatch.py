@@ -1,0 +1,105 @@
+"""Who takes what: lanes matched to agents, agents woken, jobs addressed and signed."""
+
+import secrets
+import time
+
+from paddock.control.plane import Control
+from paddock.control.presence import Presence
+from paddock.core import kinds, matching
+from paddock.store.records import JobRecord
+from paddock.wire.envelope import Envelope, seal
+from paddock.wire.messages import Base, JobOrder, Limits, encode
+
+# The latest moment a granted job may start; how long it may run is its own limit.
+START_WITHIN_MS = 900_000
+# Lanes are read at most a tenth of the time, however fast jobs come and go.
+_REST = 9
+
+
+class Dispatcher:
+    """Keeps the lanes fresh and wakes as many agents as there is work for."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._rest_until = 0.0
+
+    async def refresh(self) -> None:
+        """Reads the lanes anew when something changed."""
+        control = self._control
+        if not control.lanes_stale:
+            return
+        control.lanes_stale = False
+        began = time.monotonic()
+        control.lanes = await control.store.lanes(control.clock.now())
+        ended = time.monotonic()
+        self._rest_until = ended + _REST * (ended - began)
+
+    def rest(self) -> float:
+        """Seconds to wait before the lanes may be read again."""
+        return max(0.0, self._rest_until - time.monotonic())
+
+    def wake_idle(self) -> None:
+        """Wakes agents that could take what is ready now, no more of them than there are jobs."""
+        control = self._control
+        now = control.clock.now()
+        open_ = {lane: jobs for lane, (jobs, _) in control.lanes.items() if jobs}
+        if not open_:
+            return
+        chosen = []
+        for agent in control.fleet:
+            if agent.woken or agent.running >= agent.slots or agent.draining or not agent.online(now):
+                continue
+            lane = next((lane for lane in open_ if not _unfit(agent, lane)), None)
+            if lane is None:
+                continue
+            agent.woken = True
+            chosen.append(agent.agent)
+            open_[lane] -= agent.slots - agent.running
+            if open_[lane] <= 0:
+                del open_[lane]
+                if not open_:
+                    break
+        control.bus.wake(chosen)
+
+    def next_due(self) -> int | None:
+        """When the next delayed job is due, in epoch milliseconds."""
+        return min((due for _, due in self._control.lanes.values() if due is not None), default=None)
+
+
+def lanes_for(control: Control, agent: Presence) -> tuple[str, ...]:
+    """The lanes with work that this agent can take."""
+    if agent.draining:
+        return ()
+    return tuple(lane for lane, (jobs, _) in control.lanes.items() if jobs and not _unfit(agent, lane))
+
+
+def _unfit(agent: Presence, lane: str) -> bool:
+    _, kind, requires = matching.parse_lane(lane)
+    return kind not in agent.kinds or not agent.capabilities.issuperset(requires)
+
+
+def address(control: Control, agent: Presence, job: JobRecord) -> Envelope:
+    """The job as a signed order to this agent and no other."""
+    now = control.clock.now()
+    project = control.projects[job.project]
+    kind = kinds.get(job.kind)
+    order = JobOrder(
+        job=job.id,
+        name=job.name,
+        kind=job.kind,
+        project=job.project,
+        agent=agent.agent,
+        agent_key=agent.verifier.keyid,
+        generation=agent.generation,
+        attempt=job.attempt,
+        epoch=job.epoch,
+        nonce=secrets.token_hex(16),
+        nbf=now,
+        exp=now + START_WITHIN_MS,
+        base=Base(repo=project.repo, branch=project.branch) if kind.worktree else None,
+        payload=job.payload,
+        scope=job.typed_scope(),
+        limits=Limits(wall_s=job.timeout, silence_s=min(kind.silence, job.timeout)),
+        accept=job.accept,
+    )
+    return seal(encode(order), "job", control.job_key)

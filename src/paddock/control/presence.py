@@ -1,0 +1,103 @@
+"""Who is there: the agents as this process last heard of them. All of it may be lost; the next beats bring it back."""
+
+import base64
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from paddock.core.matching import Candidate
+from paddock.store.records import Agent
+from paddock.wire.keys import Verifier
+
+
+class Presence:
+    """One agent. Written by the beat only, read by dispatch and by the pages."""
+
+    __slots__ = (
+        "agent",
+        "bearer_at",
+        "capabilities",
+        "draining",
+        "generation",
+        "inflight",
+        "interval",
+        "kinds",
+        "last_seen",
+        "leases",
+        "name",
+        "reply",
+        "running",
+        "seq",
+        "session",
+        "slots",
+        "verifier",
+        "version",
+        "woken",
+    )
+
+    def __init__(self, record: Agent) -> None:
+        self.agent = record.id
+        self.verifier = Verifier(base64.b64decode(record.public_key), "agent")
+        self.last_seen = 0
+        self.interval = 0
+        self.seq = -1
+        self.reply = b""
+        self.inflight: Any = None
+        self.bearer_at = 0
+        self.running = 0
+        # None: not known since the start of this process, so the next beat asks the store.
+        self.leases: int | None = None
+        self.woken = False
+        self.update(record)
+
+    def update(self, record: Agent) -> None:
+        """Takes over what the agent says of itself."""
+        self.name = record.name
+        self.generation = record.generation
+        self.session = record.session
+        self.version = record.version
+        self.kinds = frozenset(record.kinds)
+        self.capabilities = frozenset(record.capabilities)
+        self.slots = record.slots
+        self.draining = record.draining
+
+    def online(self, now: int) -> bool:
+        """Seen within three of its intervals."""
+        return self.last_seen > 0 and now - self.last_seen <= 3 * max(self.interval, 1_000)
+
+    def candidate(self, now: int) -> Candidate:
+        """What the matcher must know."""
+        return Candidate(
+            name=self.name,
+            kinds=self.kinds,
+            capabilities=self.capabilities,
+            slots=self.slots,
+            running=self.running,
+            online=self.online(now),
+            draining=self.draining,
+        )
+
+
+class Fleet:
+    """Every agent that was ever activated."""
+
+    def __init__(self, agents: Iterable[Agent]) -> None:
+        self._by_id = {record.id: Presence(record) for record in agents}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Presence]:
+        return iter(self._by_id.values())
+
+    def get(self, agent: str) -> Presence | None:
+        """The agent's presence, if it is known."""
+        return self._by_id.get(agent)
+
+    def put(self, record: Agent) -> Presence:
+        """Adds an agent, or takes over its new record."""
+        found = self._by_id.get(record.id)
+        if found is None:
+            found = self._by_id[record.id] = Presence(record)
+        else:
+            found.update(record)
+        return found

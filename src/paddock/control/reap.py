@@ -1,0 +1,74 @@
+"""The control plane's own pulse: leases that ran out, jobs whose delay is over, idle agents to wake.
+
+It is no job in the queue that it repairs. It distrusts itself first: when it finds that it slept (a suspended machine,
+a blocked process), everyone gets one full lease, for nobody could renew meanwhile.
+"""
+
+import asyncio
+import contextlib
+
+from paddock.control.dispatch import Dispatcher
+from paddock.control.plane import Control
+
+TICK_S = 1.0
+
+
+class Reaper:
+    """One task beside the server."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._dispatcher = Dispatcher(control)
+        self._task: asyncio.Task[None] | None = None
+        self._last = control.clock.now()
+        # When it last went round without an error, in epoch milliseconds; shown, so that silence is seen.
+        self.last_success = 0
+
+    def start(self) -> None:
+        """Starts the pulse."""
+        self._task = asyncio.create_task(self._run(), name="reaper")
+
+    async def stop(self) -> None:
+        """Ends the pulse."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        while True:
+            await self.round()
+            await self._wait()
+
+    async def round(self) -> None:
+        """One round: forgive, expire, refresh, wake."""
+        control = self._control
+        now = control.clock.now()
+        slept = now - self._last - int(TICK_S * 1_000)
+        self._last = now
+        if slept > control.lease_ms // 3:
+            await control.store.forgive(now + control.lease_ms, now)
+        elif self._may_hold_leases() and await control.store.expire(now):
+            control.stir()
+        due = self._dispatcher.next_due()
+        control.stirred.clear()
+        if due is not None and due <= now:
+            control.lanes_stale = True
+        await self._dispatcher.refresh()
+        self._dispatcher.wake_idle()
+        self.last_success = now
+
+    def _may_hold_leases(self) -> bool:
+        return any(agent.leases != 0 for agent in self._control.fleet)
+
+    async def _wait(self) -> None:
+        """Until the next tick, or until something stirs, but never reading lanes more than a tenth of the time."""
+        timeout = TICK_S
+        due = self._dispatcher.next_due()
+        if due is not None:
+            timeout = min(timeout, max(0.01, (due - self._control.clock.now()) / 1_000))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._control.stirred.wait(), timeout)
+        rest = self._dispatcher.rest()
+        if rest:
+            await asyncio.sleep(rest)

@@ -1,0 +1,64 @@
+"""Jobs and projects on their way in."""
+
+from paddock.control.plane import Control
+from paddock.core.errors import BadInput
+from paddock.core.job import Batch, parse_batch, settle
+from paddock.core.scope import check_rule
+from paddock.store.records import Project, Submission
+
+
+async def submit(control: Control, raw: object) -> dict[str, object]:
+    """Takes a batch whole or not at all.
+
+    Raises: BadInput with the place in the batch, NotFound for an unknown project.
+    """
+    batch: Batch = parse_batch(raw)
+    opens = batch.opens_after
+    submission = Submission(
+        project=batch.project,
+        name=batch.name,
+        jobs=tuple(settle(batch)),
+        opens_batch=opens.batch if opens else None,
+        opens_done=opens.done if opens else 0,
+    )
+    batch_id, jobs = await control.store.submit(submission, control.clock.now())
+    control.stir()
+    return {"batch": batch_id, "jobs": [{"id": job, "name": name} for job, name in jobs]}
+
+
+async def add_project(control: Control, raw: object) -> Project:
+    """Registers a repository under a name.
+
+    Raises: BadInput naming the field.
+    """
+    if not isinstance(raw, dict):
+        raise BadInput("expected a mapping with name and repo")
+    unknown = set(raw) - {"name", "repo", "branch", "checks"}
+    if unknown:
+        raise BadInput(f"unknown field {min(unknown)!r}")
+    name, repo, branch = (_text(raw, key) for key in ("name", "repo", "branch"))
+    if not name.replace("-", "").replace("_", "").replace(".", "").isalnum() or not name.isascii() or len(name) > 64:
+        raise BadInput(f"{name!r} is no project name", hint="letters, digits, . _ -", where="name")
+    if repo.startswith("-") or branch.startswith("-"):
+        raise BadInput("repo and branch cannot start with -")
+    checks = tuple(_check(argv, at) for at, argv in enumerate(raw.get("checks") or []))
+    project = await control.store.add_project(
+        Project(name=name, repo=repo, branch=branch, checks=checks, created=control.clock.now())
+    )
+    control.projects[project.name] = project
+    control.bus.news()
+    return project
+
+
+def _text(raw: dict[str, object], key: str) -> str:
+    value = raw.get(key)
+    if not isinstance(value, str) or not value or len(value) > 4_096 or "\0" in value:
+        raise BadInput(f"{key}: expected a text", where=key)
+    return value
+
+
+def _check(argv: object, at: int) -> tuple[str, ...]:
+    if not isinstance(argv, list) or not argv or not all(isinstance(part, str) for part in argv):
+        raise BadInput(f"checks[{at}]: expected a list of texts, the program first", where=f"checks[{at}]")
+    check_rule([argv[0]], f"checks[{at}]")
+    return tuple(argv)

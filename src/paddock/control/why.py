@@ -1,0 +1,87 @@
+"""Why a job waits, in words."""
+
+from paddock.control.plane import Control
+from paddock.core import matching
+from paddock.core.states import CLAIMABLE, JobState
+from paddock.store.records import JobRecord
+
+Reason = dict[str, str]
+MOST = 200
+
+
+async def why(control: Control, ref: str) -> dict[str, object]:
+    """The job's state, one line that sums it up, and one reason for each agent or job that it depends on."""
+    job = await control.store.job(ref)
+    if job.state is JobState.BLOCKED:
+        summary, reasons = await _blocked(control, job)
+    elif job.state in CLAIMABLE:
+        summary, reasons = _ready(control, job)
+    elif job.state is JobState.IN_REVIEW:
+        summary, reasons = await _in_review(control, job)
+    elif job.state is JobState.LEASED:
+        agent = control.fleet.get(job.agent or "")
+        summary, reasons = f"{agent.name if agent else job.agent} runs it (attempt {job.attempt})", []
+    else:
+        summary, reasons = f"it is {job.state}" + (f": {job.reason}" if job.reason else ""), []
+    return {"job": job.id, "name": job.name, "state": job.state, "summary": summary, "reasons": reasons}
+
+
+async def _blocked(control: Control, job: JobRecord) -> tuple[str, list[Reason]]:
+    needs = [other for other in await control.store.needs(job.id) if other.state is not JobState.DONE]
+    reasons = [{"job": other.id, "reason": _needs_word(other)} for other in needs]
+    opens = await control.store.opens_after(job.batch) if job.batch else None
+    if opens is not None and opens[1] < opens[2]:
+        reasons.append({"batch": opens[0], "reason": f"its batch opens at {opens[2]} done there, {opens[1]} are"})
+    return "; ".join(reason["reason"] for reason in reasons[:3]) or "waits to be released", reasons
+
+
+def _needs_word(other: JobRecord) -> str:
+    words = {
+        JobState.IN_REVIEW: "whose change waits for review",
+        JobState.LEASED: "which runs",
+        JobState.BLOCKED: "which waits itself",
+        JobState.READY: "which waits for an agent",
+    }
+    word = words.get(other.state, f"which is {other.state}" + (f" ({other.reason})" if other.reason else ""))
+    return f"needs {other.name}, {word}"
+
+
+def _ready(control: Control, job: JobRecord) -> tuple[str, list[Reason]]:
+    now = control.clock.now()
+    reasons: list[Reason] = []
+    free = 0
+    for agent in control.fleet:
+        reason = matching.waits(agent.candidate(now), job.lane)
+        free += not reason
+        if len(reasons) < MOST:
+            reasons.append({"agent": agent.name, "reason": reason or "is free and will take it"})
+    if job.not_before > now:
+        return f"tries again in {(job.not_before - now) / 1_000:.0f} s" + _because(job), reasons
+    if job.exclusive and any(reason["reason"].endswith("will take it") for reason in reasons):
+        return f"waits its turn: one {job.kind} at a time for {job.project}", reasons
+    if not reasons:
+        return "there are no agents", reasons
+    if free:
+        return f"{free} of {len(control.fleet)} agents can take it", reasons
+    counted: dict[str, int] = {}
+    for found in reasons:
+        counted[found["reason"]] = counted.get(found["reason"], 0) + 1
+    words = ", ".join(f"{n} × {reason}" for reason, n in sorted(counted.items(), key=lambda item: -item[1])[:4])
+    return f"no agent can take it now: {words}", reasons
+
+
+def _because(job: JobRecord) -> str:
+    return f" ({job.reason})" if job.reason else ""
+
+
+async def _in_review(control: Control, job: JobRecord) -> tuple[str, list[Reason]]:
+    if job.change is None:
+        return "its change is in review", []
+    change = await control.store.change(job.change)
+    verdict = await control.store.verdict(change.id)
+    reasons = [{"change": change.id, "reason": reason} for reason in verdict.reasons]
+    for other in await control.store.serving(change.id):
+        if other.state in (JobState.READY, JobState.LEASED, JobState.FAILED, JobState.PARKED):
+            text = f"{other.name} is {other.state}" + _because(other)
+            reasons.append({"job": other.id, "reason": text})
+    return "; ".join(reason["reason"] for reason in reasons[:3]) or f"its change is {change.state}", reasons

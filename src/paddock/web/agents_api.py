@@ -1,0 +1,155 @@
+"""What agents ask for, answered without a framework: beat, wake, log."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import msgspec
+
+from paddock.control.activate import activate
+from paddock.control.beat import beat
+from paddock.control.logs import take_chunk
+from paddock.control.plane import Control
+from paddock.core.errors import BadInput, PaddockError, Unauthorised
+from paddock.web.problem import body_of
+from paddock.wire.envelope import Malformed
+from paddock.wire.logs import LogChunk, split
+from paddock.wire.messages import Decoder
+from paddock.wire.signing import AGENT_HEADER, SIGNATURE_HEADER, verify
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+MAX_BODY = 1 << 20
+BODY_SECONDS = 30
+_chunks = Decoder(LogChunk)
+_JSON = [(b"content-type", b"application/json")]
+
+
+class TooLarge(BadInput):
+    """The body is too large."""
+
+    code = "too_large"
+    status = 413
+
+
+class TooSlow(PaddockError):
+    """The body did not arrive in time."""
+
+    code = "too_slow"
+    status = 408
+    retryable = True
+
+
+async def read_body(receive: Receive) -> bytes:
+    """The whole body, bounded in size and time. Raises: TooLarge, TooSlow."""
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Malformed("the client went away")
+                part: bytes = message.get("body", b"")
+                size += len(part)
+                if size > MAX_BODY:
+                    raise TooLarge(f"a body holds at most {MAX_BODY:,} bytes")
+                parts.append(part)
+                if not message.get("more_body"):
+                    return b"".join(parts)
+    except TimeoutError:
+        raise TooSlow() from None
+
+
+async def answer(send: Send, status: int, body: bytes) -> None:
+    """Sends a JSON answer."""
+    headers = [*_JSON, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+class AgentApi:
+    """The agents' side of the API as one ASGI callable."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    def takes(self, method: str, path: str) -> bool:
+        """Whether a request is an agent's."""
+        if method == "POST":
+            return path in ("/v1/beat", "/v1/activate") or (path.startswith("/v1/jobs/") and path.endswith("/log"))
+        return path == "/v1/wake"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if path == "/v1/wake":
+            await self._wake(scope, receive, send)
+            return
+        try:
+            headers = dict(scope["headers"])
+            signature = headers.get(SIGNATURE_HEADER.encode(), b"").decode("latin-1")
+            agent = headers.get(AGENT_HEADER.encode(), b"").decode("latin-1")
+            body = await read_body(receive)
+            if path == "/v1/beat":
+                out = await beat(self._control, agent, signature, body, random.random())
+            elif path == "/v1/activate":
+                out = msgspec.json.encode(await activate(self._control, signature, body))
+            else:
+                out = await self._log(path, agent, signature, body)
+        except PaddockError as error:
+            await answer(send, error.status, body_of(error))
+        else:
+            await answer(send, 200, out)
+
+    async def _log(self, path: str, agent: str, signature: str, body: bytes) -> bytes:
+        control = self._control
+        known = control.fleet.get(agent)
+        if known is None:
+            raise Unauthorised("unknown agent")
+        verify(body, signature, "log", known.verifier)
+        head, data = split(body)
+        chunk = _chunks.decode(head)
+        if path != f"/v1/jobs/{chunk.job}/log":
+            raise Unauthorised("the chunk is another job's")
+        size = await take_chunk(
+            control.store,
+            control.logs,
+            control.clock.now(),
+            chunk.session,
+            chunk.job,
+            chunk.epoch,
+            chunk.stream,
+            chunk.offset,
+            data,
+        )
+        return b'{"offset":%d}' % size
+
+    async def _wake(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The push channel: it says *beat now* and nothing else."""
+        try:
+            bearer = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1").removeprefix("Bearer ")
+            agent, _session = self._control.bearers.check(bearer)
+        except PaddockError as error:
+            await answer(send, error.status, body_of(error))
+            return
+        headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b": awake\n\n", "more_body": True})
+        gone = asyncio.ensure_future(_until_gone(receive))
+        told = asyncio.ensure_future(self._tell(agent, send))
+        _, pending = await asyncio.wait((gone, told), return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(gone, told, return_exceptions=True)
+
+    async def _tell(self, agent: str, send: Send) -> None:
+        async for _ in self._control.bus.wakes(agent):
+            await send({"type": "http.response.body", "body": b"data: beat\n\n", "more_body": True})
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue

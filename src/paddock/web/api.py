@@ -1,0 +1,340 @@
+"""The operator's HTTP API: one table of routes, from which the OpenAPI document is made too."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from paddock import __version__
+from paddock.control import views
+from paddock.control.activate import mint
+from paddock.control.plane import Control
+from paddock.control.submit import add_project, submit
+from paddock.control.why import why
+from paddock.core.errors import BadInput
+from paddock.core.states import FINAL, ChangeState, JobState
+from paddock.store.records import JobFilter
+from paddock.web.agents_api import read_body
+
+Handler = Callable[[Request], Awaitable[Response]]
+MAX_LIST = 20_000
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One route: `query` names its parameters, `body` the fields of its JSON body."""
+
+    method: str
+    path: str
+    about: str
+    handler: Handler
+    query: dict[str, str] = field(default_factory=dict)
+    body: dict[str, str] = field(default_factory=dict)
+
+
+def _control(request: Request) -> Control:
+    control: Control = request.app.state.control
+    return control
+
+
+async def _json(request: Request) -> Any:
+    raw = await read_body(request.receive)
+    try:
+        return json.loads(raw or b"{}")
+    except (ValueError, RecursionError):
+        raise BadInput("the body is no JSON") from None
+
+
+def _number(request: Request, name: str, otherwise: float, *, least: float = 0, most: float = 1e12) -> float:
+    raw = request.query_params.get(name)
+    if raw is None:
+        return otherwise
+    try:
+        value = float(raw)
+    except ValueError:
+        raise BadInput(f"{name}: {raw[:40]!r} is no number", where=name) from None
+    if not least <= value <= most:
+        raise BadInput(f"{name}: expected {least:g} to {most:g}", where=name)
+    return value
+
+
+def _one_of(request: Request, name: str, known: type[JobState] | type[ChangeState]) -> str | None:
+    value = request.query_params.get(name)
+    if value is not None and value not in list(known):
+        raise BadInput(f"{name}: {value[:40]!r} is no state", hint=f"states are: {', '.join(known)}", where=name)
+    return value
+
+
+async def health(_request: Request) -> Response:
+    return JSONResponse({"ok": True, "version": __version__})
+
+
+async def fleet(request: Request) -> Response:
+    return JSONResponse(await views.fleet(_control(request)))
+
+
+async def list_projects(request: Request) -> Response:
+    return JSONResponse(await views.projects(_control(request)))
+
+
+async def create_project(request: Request) -> Response:
+    project = await add_project(_control(request), await _json(request))
+    return JSONResponse(
+        {"name": project.name, "repo": project.repo, "branch": project.branch, "checks": project.checks}
+    )
+
+
+def job_filter(request: Request) -> JobFilter:
+    """The filter that a list's query asks for. Raises: BadInput."""
+    query = request.query_params
+    return JobFilter(
+        state=_one_of(request, "state", JobState),
+        project=query.get("project"),
+        batch=query.get("batch"),
+        kind=query.get("kind"),
+        system=query.get("system") in ("1", "true"),
+        limit=int(_number(request, "limit", 500, least=1, most=MAX_LIST)),
+    )
+
+
+async def list_jobs(request: Request) -> Response:
+    return JSONResponse(await views.jobs(_control(request), job_filter(request)))
+
+
+async def submit_jobs(request: Request) -> Response:
+    return JSONResponse(await submit(_control(request), await _json(request)), status_code=201)
+
+
+async def show_job(request: Request) -> Response:
+    return JSONResponse(await views.job(_control(request), request.path_params["ref"]))
+
+
+async def why_job(request: Request) -> Response:
+    return JSONResponse(await why(_control(request), request.path_params["ref"]))
+
+
+async def cancel_job(request: Request) -> Response:
+    control = _control(request)
+    job = await control.store.job(request.path_params["ref"])
+    job = await control.store.cancel(job.id, control.clock.now())
+    control.stir()
+    if job.agent:
+        control.bus.wake([job.agent])
+    return JSONResponse(await views.job(control, job.id))
+
+
+async def retry_job(request: Request) -> Response:
+    control = _control(request)
+    job = await control.store.job(request.path_params["ref"])
+    job = await control.store.retry(job.id, control.clock.now())
+    control.stir()
+    return JSONResponse(await views.job(control, job.id))
+
+
+async def read_log(request: Request) -> Response:
+    control = _control(request)
+    job = await control.store.job(request.path_params["ref"])
+    epoch = int(_number(request, "epoch", job.epoch, most=2**31))
+    stream = request.query_params.get("stream", "log")
+    offset = int(_number(request, "offset", 0))
+    final = job.state in FINAL or job.state is JobState.IN_REVIEW or epoch < job.epoch
+    data = control.logs.read(job.id, epoch, stream, offset)
+    headers = {
+        "Paddock-Epoch": str(epoch),
+        "Paddock-Offset": str(offset + len(data)),
+        "Paddock-Final": str(int(final and offset + len(data) >= control.logs.size(job.id, epoch, stream))),
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(data, media_type="text/plain; charset=utf-8", headers=headers)
+
+
+async def list_agents(request: Request) -> Response:
+    return JSONResponse(await views.agents(_control(request)))
+
+
+async def drain_agent(request: Request) -> Response:
+    control = _control(request)
+    raw = await _json(request)
+    draining = raw.get("draining", True) if isinstance(raw, dict) else True
+    if not isinstance(draining, bool):
+        raise BadInput("draining: expected true or false", where="draining")
+    agent = await control.store.agent(request.path_params["ref"])
+    control.fleet.put(await control.store.drain(agent.id, draining, control.clock.now()))
+    control.stir()
+    control.bus.wake([agent.id])
+    held = (await control.store.holders()).get(agent.id, [])
+    return JSONResponse(views.agent_view(control, await control.store.agent(agent.id), held))
+
+
+async def list_changes(request: Request) -> Response:
+    state = _one_of(request, "state", ChangeState)
+    limit = int(_number(request, "limit", 200, least=1, most=MAX_LIST))
+    return JSONResponse(await views.changes(_control(request), state, request.query_params.get("project"), limit))
+
+
+async def show_change(request: Request) -> Response:
+    return JSONResponse(await views.change(_control(request), request.path_params["ref"]))
+
+
+async def change_diff(request: Request) -> Response:
+    control = _control(request)
+    change = await control.store.change(request.path_params["ref"])
+    data = control.logs.read(change.job, change.epoch, "diff", 0)
+    return Response(data, media_type="text/plain; charset=utf-8", headers={"X-Content-Type-Options": "nosniff"})
+
+
+async def gate_change(request: Request) -> Response:
+    return JSONResponse(await views.gate(_control(request), request.path_params["ref"]))
+
+
+async def approve_change(request: Request) -> Response:
+    return await _decide(request, "approve")
+
+
+async def reject_change(request: Request) -> Response:
+    return await _decide(request, "reject")
+
+
+async def _decide(request: Request, decision: str) -> Response:
+    control = _control(request)
+    raw = await _json(request)
+    by = raw.get("by") if isinstance(raw, dict) else None
+    note = raw.get("note", "") if isinstance(raw, dict) else ""
+    if not isinstance(by, str) or not by.strip() or len(by) > 100 or any(ord(c) < 32 for c in by):
+        raise BadInput("by: expected the name of the person who decides", where="by")
+    if not isinstance(note, str) or len(note) > 4_000:
+        raise BadInput("note: expected a text of at most 4,000 characters", where="note")
+    change = await control.store.change(request.path_params["ref"])
+    await control.store.decide(change.id, by.strip(), decision, note, control.clock.now())
+    control.stir()
+    return JSONResponse(await views.change(control, change.id))
+
+
+async def read_journal(request: Request) -> Response:
+    control = _control(request)
+    after = int(_number(request, "after", 0, least=-1))
+    limit = int(_number(request, "limit", 500, least=1, most=MAX_LIST))
+    job = request.query_params.get("job")
+    job_id = (await control.store.job(job)).id if job else None
+    return JSONResponse(await views.journal(control, after, job_id, limit))
+
+
+async def events(request: Request) -> Response:
+    control = _control(request)
+    last = request.headers.get("last-event-id", "")
+    start = int(last) if last.isdigit() else await control.store.last_seq()
+    return StreamingResponse(_events(control, start), media_type="text/event-stream")
+
+
+async def _events(control: Control, seq: int) -> AsyncIterator[str]:
+    yield f": from {seq}\n\n"
+    async for _ in control.bus.watch():
+        rows = await control.store.journal(seq, None, 1_000)
+        if rows:
+            seq = rows[-1].seq
+            told = {"seq": seq, "types": sorted({r.type for r in rows}), "jobs": sorted({r.job for r in rows if r.job})}
+            yield f"id: {seq}\ndata: {json.dumps(told)}\n\n"
+
+
+async def mint_token(request: Request) -> Response:
+    raw = await _json(request)
+    label = raw.get("label", "") if isinstance(raw, dict) else ""
+    if not isinstance(label, str):
+        raise BadInput("label: expected a text", where="label")
+    token, expires = await mint(_control(request), label)
+    return JSONResponse({"token": token, "expires": expires}, status_code=201)
+
+
+async def fan_out(request: Request) -> Response:
+    spawn = _number(request, "spawn", -1, least=-1)
+    count = int(_number(request, "jobs", 0, least=0, most=100_000))
+    if count < 1:
+        raise BadInput("jobs: expected 1 or more", where="jobs")
+    view = await views.fan_out(
+        _control(request),
+        request.query_params.get("kind", "command"),
+        count,
+        _number(request, "seconds", 0),
+        None if spawn < 0 else spawn,
+        int(_number(request, "slots", 0, most=100_000)),
+    )
+    return JSONResponse(view)
+
+
+_JOB_QUERY = {"state": "string", "project": "string", "batch": "string", "kind": "string", "system": "string"}
+
+ENDPOINTS = (
+    Endpoint("GET", "/v1/health", "Whether the control plane answers", health),
+    Endpoint("GET", "/v1/fleet", "The four numbers and what stands behind them", fleet),
+    Endpoint("GET", "/v1/projects", "Every project", list_projects),
+    Endpoint(
+        "POST",
+        "/v1/projects",
+        "Registers a repository",
+        create_project,
+        body={"name": "string", "repo": "string", "branch": "string", "checks": "array"},
+    ),
+    Endpoint("GET", "/v1/jobs", "The newest jobs", list_jobs, query={**_JOB_QUERY, "limit": "integer"}),
+    Endpoint(
+        "POST",
+        "/v1/jobs",
+        "Submits a batch whole or not at all",
+        submit_jobs,
+        body={"project": "string", "name": "string", "defaults": "object", "jobs": "array", "opens_after": "object"},
+    ),
+    Endpoint("GET", "/v1/jobs/{ref}", "Everything about a job, by id or name", show_job),
+    Endpoint("GET", "/v1/jobs/{ref}/why", "Why a job waits", why_job),
+    Endpoint(
+        "GET",
+        "/v1/jobs/{ref}/log",
+        "What a run printed, from an offset on",
+        read_log,
+        query={"epoch": "integer", "offset": "integer", "stream": "string"},
+    ),
+    Endpoint("POST", "/v1/jobs/{ref}/cancel", "Cancels a job", cancel_job),
+    Endpoint("POST", "/v1/jobs/{ref}/retry", "Gives an ended job a fresh set of tries", retry_job),
+    Endpoint("GET", "/v1/agents", "Every agent", list_agents),
+    Endpoint("POST", "/v1/agents/{ref}/drain", "Drains or resumes an agent", drain_agent, body={"draining": "boolean"}),
+    Endpoint(
+        "GET",
+        "/v1/changes",
+        "The newest changes",
+        list_changes,
+        query={"state": "string", "project": "string", "limit": "integer"},
+    ),
+    Endpoint("GET", "/v1/changes/{ref}", "Everything about a change, by its id, its job's id or name", show_change),
+    Endpoint("GET", "/v1/changes/{ref}/diff", "A change's unified diff", change_diff),
+    Endpoint("GET", "/v1/changes/{ref}/gate", "The merge gate's answer", gate_change),
+    Endpoint(
+        "POST",
+        "/v1/changes/{ref}/approve",
+        "A person approves",
+        approve_change,
+        body={"by": "string", "note": "string"},
+    ),
+    Endpoint(
+        "POST", "/v1/changes/{ref}/reject", "A person rejects", reject_change, body={"by": "string", "note": "string"}
+    ),
+    Endpoint(
+        "GET",
+        "/v1/journal",
+        "What happened, in order",
+        read_journal,
+        query={"after": "integer", "job": "string", "limit": "integer"},
+    ),
+    Endpoint("GET", "/v1/events", "Server-sent events: one message per piece of news", events),
+    Endpoint("POST", "/v1/tokens", "Mints a single-use activation token", mint_token, body={"label": "string"}),
+    Endpoint(
+        "GET",
+        "/v1/fan-out",
+        "Whether running jobs side by side pays",
+        fan_out,
+        query={"jobs": "integer", "seconds": "number", "spawn": "number", "slots": "integer", "kind": "string"},
+    ),
+)
+
+routes = [Route(endpoint.path, endpoint.handler, methods=[endpoint.method]) for endpoint in ENDPOINTS]

@@ -1,0 +1,37 @@
+"""The whole web side as one ASGI callable: agents' requests are answered directly, the rest goes to Starlette."""
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+
+from paddock.control.plane import Control
+from paddock.core.errors import PaddockError
+from paddock.web import api, openapi, pages
+from paddock.web.agents_api import AgentApi, Receive, Scope, Send
+from paddock.web.guard import Guard
+from paddock.web.problem import on_http_error, on_paddock_error
+
+
+class App:
+    """Routes a request to the agents' API or to the operator's."""
+
+    def __init__(self, control: Control) -> None:
+        self._agents = AgentApi(control)
+        inner = Starlette(
+            routes=[*api.routes, *openapi.routes, *pages.routes],
+            exception_handlers={PaddockError: on_paddock_error, HTTPException: on_http_error},
+        )
+        inner.state.control = control
+        self._operators = Guard(inner)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        if self._agents.takes(scope["method"], scope["path"]):
+            await self._agents(scope, receive, send)
+        else:
+            await self._operators(scope, receive, send)
+
+
+def create_app(control: Control) -> App:
+    """The ASGI app over a control plane."""
+    return App(control)

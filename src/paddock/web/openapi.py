@@ -1,0 +1,104 @@
+"""The OpenAPI document, made from the table of endpoints and the message structs."""
+
+import re
+from functools import cache
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from paddock import __version__
+from paddock.core.job import Batch
+from paddock.web.api import ENDPOINTS, Endpoint
+from paddock.wire.messages import Activated, Activation, Beat, Reply
+
+_TEXT = ("/diff", "/log")
+_ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message", "hint", "retryable", "where"],
+            "properties": {
+                "code": {"type": "string"},
+                "message": {"type": "string"},
+                "hint": {"type": "string"},
+                "retryable": {"type": "boolean"},
+                "where": {"type": "string"},
+            },
+        }
+    },
+}
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The OpenAPI 3.1 document."""
+    structs = (Batch, Beat, Reply, Activation, Activated)
+    _, components = msgspec.json.schema_components(structs, ref_template="#/components/schemas/{name}")
+    paths: dict[str, Any] = {}
+    for endpoint in ENDPOINTS:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+    paths["/v1/beat"] = {"post": _signed("An agent's beat", "Beat", "Reply")}
+    paths["/v1/activate"] = {"post": _signed("Redeems an activation token", "Activation", "Activated")}
+    paths["/v1/wake"] = {"get": {"summary": "Says when to beat", "responses": _responses("text/event-stream")}}
+    paths["/v1/jobs/{ref}/log"]["post"] = {
+        "summary": "A signed chunk of a run's output",
+        "parameters": _path_parameters("/v1/jobs/{ref}/log"),
+        "requestBody": {"content": {"application/octet-stream": {}}},
+        "responses": _responses("application/json"),
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Paddock", "version": __version__},
+        "paths": paths,
+        "components": {"schemas": {**components, "Error": _ERROR}},
+    }
+
+
+def _operation(endpoint: Endpoint) -> dict[str, Any]:
+    queries = [{"name": n, "in": "query", "schema": {"type": t}} for n, t in endpoint.query.items()]
+    media = "text/plain" if endpoint.path.endswith(_TEXT) else "application/json"
+    if endpoint.path == "/v1/events":
+        media = "text/event-stream"
+    out: dict[str, Any] = {
+        "summary": endpoint.about,
+        "parameters": _path_parameters(endpoint.path) + queries,
+        "responses": _responses(media),
+    }
+    if endpoint.body:
+        schema: dict[str, Any] = {"type": "object", "properties": {n: {"type": t} for n, t in endpoint.body.items()}}
+        if endpoint.path == "/v1/jobs":
+            schema = {"$ref": "#/components/schemas/Batch"}
+        out["requestBody"] = {"content": {"application/json": {"schema": schema}}}
+    return out
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    names = re.findall(r"{(\w+)}", path)
+    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+
+
+def _signed(about: str, body: str, reply: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{body}"}}}
+    answer = {"application/json": {"schema": {"$ref": f"#/components/schemas/{reply}"}}}
+    responses = {**_responses("application/json"), "200": {"description": "The answer", "content": answer}}
+    return {"summary": about, "requestBody": {"content": content}, "responses": responses}
+
+
+def _responses(media: str) -> dict[str, Any]:
+    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    return {
+        "2XX": {"description": "The answer", "content": {media: {}}},
+        "4XX": {"description": "Refused, with the reason", "content": error},
+    }
+
+
+async def show(_request: Request) -> Response:
+    return JSONResponse(document())
+
+
+routes = [Route("/v1/openapi.json", show)]

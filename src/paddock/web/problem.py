@@ -1,0 +1,33 @@
+"""One shape for every error: `{"error": {"code", "message", "hint", "retryable", "where"}}`."""
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from paddock.core.errors import BadInput, PaddockError
+
+
+def body_of(error: PaddockError) -> bytes:
+    """The error as JSON."""
+    told = {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "retryable": error.retryable,
+        "where": error.where if isinstance(error, BadInput) else "",
+    }
+    return msgspec.json.encode({"error": told})
+
+
+async def on_paddock_error(_request: Request, error: Exception) -> Response:
+    """Starlette's handler for our errors."""
+    assert isinstance(error, PaddockError)
+    return Response(body_of(error), status_code=error.status, media_type="application/json")
+
+
+async def on_http_error(_request: Request, error: Exception) -> Response:
+    """Starlette's handler for errors of routing."""
+    status = getattr(error, "status_code", 500)
+    code = {404: "not_found", 405: "method_not_allowed"}.get(status, "error")
+    told = {"code": code, "message": getattr(error, "detail", "error"), "hint": "", "retryable": False, "where": ""}
+    return JSONResponse({"error": told}, status_code=status)

@@ -1,0 +1,117 @@
+"""Runs a control plane: one process, one home, one address."""
+
+import fcntl
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+
+from paddock.control.plane import Control
+from paddock.control.reap import Reaper
+from paddock.core.errors import BadInput
+from paddock.web.app import create_app
+from paddock.web.guard import is_loopback
+
+STOP_SECONDS = 3
+
+
+class PortInUse(BadInput):
+    """The address is in use."""
+
+    code = "port_in_use"
+    hint = "stop what listens there, or choose another with --port"
+
+
+class HomeInUse(BadInput):
+    """Another control plane runs on this home."""
+
+    code = "home_in_use"
+    hint = "stop it, or choose another with --home"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The listening socket.
+
+    Raises: BadInput for an address that is not this machine's own, PortInUse.
+    """
+    if not is_loopback(host):
+        raise BadInput(
+            f"{host} is not a loopback address and this release has no login",
+            hint="bind to 127.0.0.1 and reach it through an SSH tunnel",
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(1024)
+    except OSError as error:
+        sock.close()
+        raise PortInUse(f"cannot listen on {host}:{port}: {error.strerror}") from None
+    return sock
+
+
+def lock_home(home: Path) -> int:
+    """Takes the home for this process; the returned descriptor holds it. Raises: HomeInUse."""
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise HomeInUse(f"another control plane runs on {home}") from None
+    return handle
+
+
+async def serve(control: Control, sock: socket.socket, ready: Callable[[], None] | None = None) -> None:
+    """Serves until SIGTERM or SIGINT, or until the task is cancelled."""
+    config = uvicorn.Config(
+        create_app(control),
+        loop="none",
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        timeout_keep_alive=max(120, control.beat_ms // 500),
+        timeout_graceful_shutdown=STOP_SECONDS,
+        server_header=False,
+        date_header=False,
+    )
+    server = uvicorn.Server(config)
+    reaper = Reaper(control)
+    reaper.start()
+    if ready is not None:  # the socket listens already: who connects now waits for the first turn of the loop
+        ready()
+    try:
+        await server.serve(sockets=[sock])
+    finally:
+        await reaper.stop()
+
+
+def run(
+    home: Path, host: str, port: int, beat_ms: int, lease_ms: int = 0, ready: Callable[[], None] | None = None
+) -> int:
+    """Runs a control plane until it is told to stop; returns the exit code.
+
+    Raises: BadInput, PortInUse, HomeInUse, StoreUnavailable.
+    """
+    import uvloop
+
+    sock = listen(host, port)
+    handle = lock_home(home)
+
+    async def main() -> None:
+        control = await Control.open(home, beat_ms=beat_ms, lease_ms=lease_ms)
+        try:
+            await serve(control, sock, ready)
+        finally:
+            await control.close()
+
+    try:
+        uvloop.run(main())
+    finally:
+        os.close(handle)
+        sock.close()
+    return 0
