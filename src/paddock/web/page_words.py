@@ -1,0 +1,64 @@
+"""The journal in words: one sentence per type of event."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+# {job} and {agent} are names, the rest are fields of the event's data; a field that is not there reads as nothing.
+SENTENCES: Mapping[str, str] = {
+    "agent.activated": "agent {agent} joined the fleet",
+    "agent.draining": "agent {agent} drains: it takes no more jobs",
+    "agent.resumed": "agent {agent} takes jobs again",
+    "attempt.cancelled": "{job}: {agent} stopped attempt {epoch}",
+    "attempt.done": "{job}: {agent} finished attempt {epoch}",
+    "attempt.failed": "{job}: attempt {epoch} on {agent} failed ({code})",
+    "attempt.lost": "{job}: {agent} was lost during attempt {epoch}",
+    "attempt.refused": "{job}: {agent} refused attempt {epoch} ({code})",
+    "attempt.returned": "{job}: {agent} handed attempt {epoch} back ({code})",
+    "cancel.delivered": "{job}: {agent} got the order to stop",
+    "cancel.requested": "{job}: asked to stop",
+    "change.approve": "{job}: {by} approved the change",
+    "change.conflicted": "{job}: the change does not merge, {reason}",
+    "change.merged": "{job}: the change was merged",
+    "change.opened": "{job}: proposes a change on {branch}",
+    "change.approved": "{job}: the change goes to the merge queue",
+    "change.red": "{job}: the change is red, {reason}",
+    "change.reject": "{job}: {by} rejected the change, {note}",
+    "change.rejected": "{job}: the change is closed, {reason}",
+    "checks.green": "{job}: the checks are green",
+    "checks.red": "{job}: the checks are red",
+    "job.blocked": "{job} waits for other jobs",
+    "job.cancelled": "{job} is cancelled",
+    "job.changes_requested": "{job} goes back to work, {reason}",
+    "job.done": "{job} is done",
+    "job.failed": "{job} failed, {reason}",
+    "job.leased": "{job}: {agent} took attempt {epoch}",
+    "job.parked": "{job} is parked, {reason}",
+    "job.ready": "{job} is ready",
+    "job.submitted": "{job} was submitted to {project}",
+    "lease.stale": "{job}: {agent} no longer holds it and was told to stop",
+    "outcome.stale": "{job}: a late outcome of {agent} was not taken",
+    "project.added": "project {project} was added",
+    "session.started": "agent {agent} started (version {version})",
+    "token.minted": "an activation token was made",
+    "token.refused": "an activation token was refused",
+}
+
+
+class _Fields(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+def sentence(event: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """What an event says; `names` are those of jobs and agents by id."""
+    fields = _Fields({key: str(value) for key, value in event["data"].items() if value is not None})
+    job, agent = event["job"], event["agent"]
+    fields["job"] = names.get(job or "") or fields["name"] or (job or "")[:9]
+    fields["agent"] = agent or fields["name"]
+    form = SENTENCES.get(event["type"], "{job} {agent} " + event["type"].replace("{", "(").replace("}", ")"))
+    return form.format_map(fields).replace(" ()", "").strip().removesuffix(",")
+
+
+def told(events: Iterable[Mapping[str, Any]], names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Events, the latest first, each with its sentence."""
+    return [{**event, "words": sentence(event, names)} for event in reversed(list(events))]

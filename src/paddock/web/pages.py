@@ -1,0 +1,107 @@
+"""The pages: each is a template over what `page_data` gathers, and each has a `.json` twin with the same data."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Message, Receive, Scope, Send
+
+from paddock.core.errors import PaddockError
+from paddock.web import page_data, problem, render
+from paddock.web.page_data import Loader
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page; `twin` is the address of its JSON."""
+
+    path: str
+    twin: str
+    template: str
+    load: Loader
+
+
+PAGES = (
+    Page("/", "/fleet.json", "fleet.html", page_data.fleet),
+    Page("/jobs", "/jobs.json", "jobs.html", page_data.jobs),
+    Page("/jobs/{ref}", "/jobs/{ref}.json", "job.html", page_data.job),
+    Page("/agents", "/agents.json", "agents.html", page_data.agents),
+    Page("/changes", "/changes.json", "changes.html", page_data.changes),
+    Page("/changes/{ref}", "/changes/{ref}.json", "change.html", page_data.change),
+)
+
+
+def _html(page: Page) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        try:
+            data = await page.load(request.app.state.control, request)
+        except PaddockError as error:
+            return error_page(request, error.status, error.message, error.hint)
+        twin = page.twin.replace("{ref}", str(request.path_params.get("ref", "")))
+        query = f"?{request.url.query}" if request.url.query else ""
+        return render.page(
+            page.template, {**data, "twin": render.link("", *twin[1:].split("/")) + query}, path=page.path
+        )
+
+    return endpoint
+
+
+def _json(page: Page) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        try:
+            data = await page.load(request.app.state.control, request)
+        except PaddockError as error:
+            return Response(problem.body_of(error), error.status, render.HEADERS, "application/json")
+        return Response(msgspec.json.encode(data), 200, render.HEADERS, "application/json")
+
+    return endpoint
+
+
+def error_page(request: Request, status: int, message: str, hint: str = "") -> Response:
+    """A failure as a page that says what happened and where to go on."""
+    data = {"status": status, "title": HTTPStatus(status).phrase, "message": message, "hint": hint, "twin": ""}
+    return render.page("error.html", data, path=request.url.path, status=status)
+
+
+async def _nowhere(request: Request) -> Response:
+    return error_page(request, 404, f"There is no page {request.url.path}")
+
+
+class _Elsewhere(Route):
+    """Takes every address that leads nowhere, but for the API's, which answers in JSON."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return (Match.NONE, {}) if scope["path"].startswith("/v1/") else super().matches(scope)
+
+
+class _Static:
+    """The stylesheet, the script and the icon, under the same headers as pages; asked for anew when they changed."""
+
+    def __init__(self) -> None:
+        self._files = StaticFiles(directory=render.STATIC)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                extra = {**render.HEADERS, "Cache-Control": "no-cache"}
+                given = [(key.lower().encode(), value.encode()) for key, value in extra.items()]
+                message = {**message, "headers": [*message["headers"], *given]}
+            await send(message)
+
+        await self._files(scope, receive, guarded)
+
+
+routes: list[Route | Mount] = [
+    # Twins first: a page's own pattern would take their `.json` for a part of the name.
+    *(Route(page.twin, _json(page), methods=["GET"]) for page in PAGES),
+    *(Route(page.path, _html(page), methods=["GET"]) for page in PAGES),
+    Mount("/static", app=_Static()),
+    _Elsewhere("/{path:path}", _nowhere, methods=["GET"]),
+]
