@@ -1,0 +1,145 @@
+"""The operator's HTTP API from the command line: JSON in and out, errors as the one tree."""
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from paddock.core.errors import BadInput, Conflict, NotFound, PaddockError, Refused, Stale, Unauthorised, Unreachable
+
+TIMEOUT = 60.0  # seconds; answers take milliseconds, a loaded control plane a few seconds
+
+
+class NotPaddock(PaddockError):
+    """What answers there is no control plane of Paddock."""
+
+    code = "not_paddock"
+    exit_code = 3
+    hint = "name the control plane with --server or PADDOCK_SERVER"
+
+
+class Api:
+    """One control plane."""
+
+    def __init__(self, server: str, *, timeout: float = TIMEOUT) -> None:
+        parts = urlsplit(server if "//" in server else f"//{server}", scheme="http")
+        try:
+            port = parts.port
+        except ValueError:
+            port = -1
+        if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
+            raise BadInput(f"{server!r} is no address of a control plane", hint="such as http://127.0.0.1:8420")
+        self.server = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+        self._host, self._port, self._prefix = parts.hostname, port, parts.path.rstrip("/")
+        self._secure = parts.scheme == "https"
+        self._timeout = timeout
+
+    def get(self, path: str, **query: object) -> Any:
+        """The JSON at a path. A query's None is left out.
+
+        Raises: PaddockError as the control plane says it, Unreachable.
+        """
+        return self._json("GET", _with(path, query), None)
+
+    def post(self, path: str, body: object) -> Any:
+        """The JSON that comes back for a JSON body.
+
+        Raises: PaddockError as the control plane says it, Unreachable.
+        """
+        return self._json("POST", path, json.dumps(body).encode())
+
+    def raw(self, path: str, **query: object) -> tuple[bytes, "http.client.HTTPMessage"]:
+        """The bytes at a path and the headers that came with them.
+
+        Raises: PaddockError as the control plane says it, Unreachable.
+        """
+        with self._exchange("GET", _with(path, query), None, self._timeout) as answer:
+            return answer.read(), answer.headers
+
+    def events(self, *, patience: float) -> Iterator[str]:
+        """The data of server-sent events as they come; an empty text after `patience` seconds without one.
+
+        Ends when the control plane ends the stream or falls silent.
+        """
+        with self._exchange("GET", "/v1/events", None, patience) as answer:
+            while True:
+                try:
+                    line = answer.readline()
+                except TimeoutError:
+                    return
+                if not line:
+                    return
+                if line.startswith(b"data:"):
+                    yield line[5:].decode(errors="replace").strip()
+
+    def _json(self, method: str, path: str, body: bytes | None) -> Any:
+        with self._exchange(method, path, body, self._timeout) as answer:
+            raw = answer.read()
+        try:
+            return json.loads(raw)
+        except ValueError:
+            raise NotPaddock(f"{self.server} does not answer as a control plane of Paddock") from None
+
+    @contextmanager
+    def _exchange(
+        self, method: str, path: str, body: bytes | None, timeout: float
+    ) -> Iterator[http.client.HTTPResponse]:
+        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+        link = kind(self._host, self._port, timeout=timeout)
+        headers = {"Accept": "application/json", **({"Content-Type": "application/json"} if body is not None else {})}
+        try:
+            link.request(method, self._prefix + path, body, headers)
+            answer = link.getresponse()
+            if answer.status >= 400:
+                raise self._error(answer.status, answer.read())
+            yield answer
+        except TimeoutError:
+            raise Unreachable(f"{self.server} did not answer within {timeout:g} s") from None
+        except socket.gaierror:
+            raise Unreachable(f"there is no host {self._host!r}") from None
+        except ConnectionRefusedError:
+            raise Unreachable(f"nothing answers at {self.server}") from None
+        except http.client.RemoteDisconnected:
+            raise Unreachable(f"{self.server} hung up") from None
+        except http.client.HTTPException:
+            raise NotPaddock(f"{self.server} does not speak HTTP as a control plane does") from None
+        except OSError as error:
+            raise Unreachable(f"{self.server} cannot be reached: {error.strerror or error}") from None
+        finally:
+            link.close()
+
+    def _error(self, status: int, raw: bytes) -> PaddockError:
+        try:
+            said = json.loads(raw)["error"]
+            message, hint = str(said["message"]), str(said.get("hint") or "")
+        except (ValueError, KeyError, TypeError):
+            return NotPaddock(f"{self.server} answered {status} and does not look like a control plane of Paddock")
+        if status == 400:
+            return BadInput(message, hint=hint, where=str(said.get("where") or ""))
+        if status == 409 and str(said.get("code", "")).startswith("stale"):
+            return Stale(message, hint=hint)
+        return _BY_STATUS.get(status, PaddockError)(message, hint=hint)
+
+
+_BY_STATUS: dict[int, type[PaddockError]] = {
+    401: Unauthorised,
+    403: Refused,
+    404: NotFound,
+    409: Conflict,
+    413: BadInput,
+    422: BadInput,
+    503: Unreachable,
+}
+
+
+def at(*parts: str) -> str:
+    """A path below /v1 from names that may hold any character."""
+    return "/v1/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def _with(path: str, query: dict[str, object]) -> str:
+    given = {key: str(value) for key, value in query.items() if value is not None}
+    return f"{path}?{urlencode(given)}" if given else path

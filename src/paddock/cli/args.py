@@ -1,0 +1,134 @@
+"""How a verb reads its words: one parser for that verb alone, flags of settings from their table."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from paddock import settings
+from paddock.cli.main import GROUPS
+
+if TYPE_CHECKING:
+    from paddock.cli.api import Api
+
+# A flag that only programs use.
+HIDDEN = argparse.SUPPRESS
+
+# What every verb takes; they may also stand before the verb.
+_COMMON = ("server", "home")
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with the words in one line, and where to read on."""
+
+    def error(self, message: str) -> NoReturn:
+        what = message[:1].lower() + message[1:]
+        sys.stderr.write(f"paddock: {what}\nTry: {_help_of(self.prog)}\n")
+        raise SystemExit(2)
+
+
+def _help_of(prog: str) -> str:
+    name, verb, *more = prog.split()
+    return f"{name} {verb} {' '.join(more)} --help" if more else f"{name} help {verb}"
+
+
+def for_verb(verb: str, example: str, **more: Any) -> Parser:
+    """The parser of a verb, with its line of the table and an example."""
+    about = next(verbs[verb] for verbs in GROUPS.values() if verb in verbs)
+    return _make(Parser(f"paddock {verb}", **_manner(about, example), **more))
+
+
+def for_part(parts: "argparse._SubParsersAction[Parser]", name: str, about: str, act: Callable[..., int]) -> Parser:
+    """The parser of a verb's part, such as `show` of `job show`."""
+    parser = _make(parts.add_parser(name, help=about, **_manner(about, "")))
+    parser.set_defaults(act=act)
+    return parser
+
+
+def parts_of(parser: Parser) -> "argparse._SubParsersAction[Parser]":
+    """Where the parts of a verb are added; one must be named."""
+    return parser.add_subparsers(metavar="PART", dest="part", required=True, parser_class=Parser)
+
+
+def _manner(about: str, example: str) -> dict[str, Any]:
+    epilog = "example:\n" + "\n".join(f"  {line}" for line in example.splitlines()) if example else None
+    description = about[:1].upper() + about[1:] + "."
+    return {
+        "description": description,
+        "epilog": epilog,
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+        "allow_abbrev": False,
+    }
+
+
+def _make(parser: Parser) -> Parser:
+    group = parser.add_argument_group("everywhere")
+    group.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="results as JSON")
+    for name in _COMMON:
+        _add(group, settings.TABLE[name])
+    return parser
+
+
+def add_settings(parser: Parser, *names: str) -> None:
+    """Adds the flags of these settings."""
+    for name in names:
+        _add(parser, settings.TABLE[name])
+
+
+def _add(where: "argparse._ActionsContainer", row: settings.Row) -> None:
+    about = row.about.replace("%", "%%")
+    if row.kind == "bool":
+        where.add_argument(row.flag, dest=row.name, action="store_true", default=argparse.SUPPRESS, help=about)
+        return
+    shown = {"int": "N", "float": "SECONDS", "Path": "PATH"}.get(row.kind, row.name.upper())
+    where.add_argument(row.flag, dest=row.name, metavar=shown, default=argparse.SUPPRESS, help=about)
+
+
+def read(parser: Parser, words: list[str]) -> argparse.Namespace:
+    """The words, parsed; `json` is always there."""
+    found = parser.parse_args(words)
+    found.json = getattr(found, "json", False)
+    return found
+
+
+def settings_of(found: argparse.Namespace, **defaults: object) -> settings.Settings:
+    """The settings in force for parsed words; `defaults` are this verb's own, used when nothing else says otherwise.
+
+    Raises: BadInput.
+    """
+    given = {name: value for name, value in vars(found).items() if name in settings.TABLE}
+    return settings.load(given, defaults=defaults)
+
+
+def whole(low: int) -> Callable[[str], int]:
+    """An argument's type: a whole number of at least `low`."""
+
+    def number(text: str) -> int:
+        value = int(text)
+        if value < low:
+            raise argparse.ArgumentTypeError(f"{text} is too small, at least {low}")
+        return value
+
+    number.__name__ = "whole number"
+    return number
+
+
+def seconds(text: str) -> float:
+    """An argument's type: a positive number of seconds."""
+    value = float(text.removesuffix("s"))
+    if not 0 <= value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    return value
+
+
+def act(parser: Parser, words: list[str]) -> int:
+    """Parses the words of a verb with parts and does what the part does."""
+    found = read(parser, words)
+    return int(found.act(found))
+
+
+def api_of(found: argparse.Namespace) -> "Api":
+    """The control plane that the words, the environment or the file name."""
+    from paddock.cli.api import Api
+
+    return Api(settings_of(found).server)

@@ -1,0 +1,80 @@
+"""`paddock doctor`: what this host can contain, and the command that raises it."""
+
+import shutil
+import subprocess
+import sys
+
+from paddock import __version__
+from paddock.cli import args, out
+from paddock.core.errors import PaddockError
+
+
+def main(verb: str, words: list[str]) -> int:
+    """Exit code 1 when this host cannot contain jobs or misses a program."""
+    parser = args.for_verb(verb, "paddock doctor")
+    args.add_settings(parser, "work")
+    found = args.read(parser, words)
+    settings = args.settings_of(found)
+    from paddock.sandbox.probe import probe
+
+    held = probe(settings.work if settings.work.is_dir() else None)
+    git = _version("git")
+    facts = {
+        "paddock": __version__,
+        "python": sys.version.split()[0],
+        "git": git,
+        "bubblewrap": _version("bwrap"),
+        "containment": held.cls,
+        "overlay": held.overlay,
+        "reason": held.reason,
+        "hint": held.hint,
+        "control_plane": _control_plane(found),
+    }
+    if found.json:
+        out.dump(facts)
+    else:
+        _show(facts)
+    return 0 if held.cls == "contained" and git else 1
+
+
+def _show(facts: dict[str, object]) -> None:
+    words = {
+        "contained": "contained: a job sees its worktree and nothing else",
+        "none": "none: jobs are refused here unless the policy lets them run uncontained",
+    }
+    missing = "missing"
+    out.facts(
+        {
+            "paddock": facts["paddock"],
+            "python": facts["python"],
+            "git": facts["git"] or missing,
+            "bubblewrap": facts["bubblewrap"] or missing,
+            "containment": words[str(facts["containment"])],
+            "worktrees": "overlays, made in milliseconds" if facts["overlay"] else "copies, from a pool",
+            "because": facts["reason"],
+            "control plane": facts["control_plane"],
+        }
+    )
+    if facts["hint"]:
+        out.line(f"\nto raise it:\n  {out.plain(facts['hint'])}")
+    elif not facts["bubblewrap"]:
+        out.line("\nto raise it:\n  apt-get install bubblewrap")
+
+
+def _version(program: str) -> str:
+    """The version a program says it has; empty when it is not there."""
+    path = shutil.which(program)
+    if not path:
+        return ""
+    done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=10)
+    return done.stdout.strip().split(" ")[-1]
+
+
+def _control_plane(found: args.argparse.Namespace) -> str:
+    """What answers, in words; that nothing does is no illness of this host."""
+    api = args.api_of(found)
+    try:
+        health = api.get("/v1/health")
+    except PaddockError as error:
+        return error.message
+    return f"{api.server}, version {health.get('version')}"

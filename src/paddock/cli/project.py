@@ -1,0 +1,95 @@
+"""`paddock project`: the repositories that jobs work on."""
+
+import argparse
+import shlex
+from pathlib import Path
+
+from paddock.cli import args, out
+from paddock.core.errors import BadInput
+
+EXAMPLE = """\
+paddock project add shop ./shop --check "python3 -m pytest -q --junitxml={junit}"
+paddock project list"""
+
+
+def main(verb: str, words: list[str]) -> int:
+    """Adds a project or lists them."""
+    parser = args.for_verb(verb, EXAMPLE)
+    parts = args.parts_of(parser)
+    add = args.for_part(parts, "add", "register a repository; the same name again updates it", _add)
+    add.add_argument("project", metavar="NAME")
+    add.add_argument("repo", metavar="REPO", help="a path, or a file://, ssh:// or https:// address")
+    add.add_argument("--branch", help="the branch that moves; the repository's default when left out")
+    add.add_argument(
+        "--check",
+        action="append",
+        default=[],
+        metavar="COMMAND",
+        help="a command that must pass before a change merges; {junit} is where it leaves JUnit XML; repeatable",
+    )
+    args.for_part(parts, "list", "list the projects", _list)
+    return args.act(parser, words)
+
+
+def check_words(commands: list[str]) -> list[list[str]]:
+    """Commands as people type them, as argv lists.
+
+    Raises: BadInput for an open quote or an empty command.
+    """
+    made = []
+    for command in commands:
+        try:
+            argv = shlex.split(command)
+        except ValueError as error:
+            raise BadInput(f"--check {command!r}: {str(error).lower()}") from None
+        if not argv:
+            raise BadInput("--check is empty", hint="give a command, such as 'python3 -m pytest -q'")
+        made.append(argv)
+    return made
+
+
+def locate(repo: str) -> str:
+    """A repository's address; a path is made absolute and its top is taken.
+
+    Raises: BadInput when a path is no git repository.
+    """
+    from paddock.workspace.forge.local import check_repository
+    from paddock.workspace.remote import local_path
+
+    if _is_path(repo):
+        path = Path(repo).expanduser().absolute()
+        if not path.exists():
+            raise BadInput(f"{repo} is no git repository: there is no such path")
+        repo = str(path.resolve())
+    elif local_path(repo) is None:
+        return repo
+    check_repository(repo)
+    return repo
+
+
+def _is_path(repo: str) -> bool:
+    if Path(repo).expanduser().exists() or repo.startswith(("/", ".", "~")):
+        return True
+    return "://" not in repo and ":" not in repo
+
+
+def _add(found: argparse.Namespace) -> int:
+    body = {"name": found.project, "repo": locate(found.repo), "checks": check_words(found.check)}
+    if found.branch:
+        body["branch"] = found.branch
+    made = args.api_of(found).post("/v1/projects", body)
+    if found.json:
+        out.dump(made)
+        return 0
+    out.line(f"project {made['name']}: {made['repo']} at {made['branch']}, {len(made['checks'])} checks")
+    return 0
+
+
+def _list(found: argparse.Namespace) -> int:
+    projects = args.api_of(found).get("/v1/projects")
+    if found.json:
+        out.dump(projects)
+        return 0
+    rows = [[p["name"], p["branch"], p["repo"], "; ".join(shlex.join(c) for c in p["checks"])] for p in projects]
+    out.table(("name", "branch", "repository", "checks"), rows, "no projects yet: paddock project add NAME REPO")
+    return 0

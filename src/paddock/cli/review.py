@@ -1,0 +1,124 @@
+"""`paddock review`: what jobs propose to merge, and the person who decides."""
+
+import argparse
+import getpass
+from typing import Any
+
+from paddock.cli import args, out
+from paddock.cli.api import at
+
+EXAMPLE = "paddock review list\npaddock review show BUG-07\npaddock review approve BUG-07 --note 'reads well'"
+_LINE_COLOURS = {"+": "green", "-": "red", "@": "cyan", "d": "bold"}
+
+
+def main(verb: str, words: list[str]) -> int:
+    """Lists, shows or decides."""
+    parser = args.for_verb(verb, EXAMPLE)
+    parts = args.parts_of(parser)
+    listing = args.for_part(parts, "list", "changes, newest first", _list)
+    listing.add_argument("--in", dest="within", metavar="STATE", help="only changes in this state, such as open")
+    listing.add_argument("--project", help="only this project's")
+    _of_change(args.for_part(parts, "show", "one change with its diff", _show))
+    for name, about, act in (
+        ("approve", "let it merge once its checks are green", _approve),
+        ("reject", "send it back to its job", _reject),
+    ):
+        part = args.for_part(parts, name, about, act)
+        _of_change(part)
+        part.add_argument("--as", dest="by", metavar="NAME", help="who decides; the login name when left out")
+        part.add_argument("--note", default="", help="why; the journal keeps it, and a job sent back reads it")
+    return args.act(parser, words)
+
+
+def _of_change(part: args.Parser) -> None:
+    part.add_argument("change", metavar="CHANGE", help="a change's id, or its job's id or name")
+
+
+def _list(found: argparse.Namespace) -> int:
+    changes = args.api_of(found).get("/v1/changes", state=found.within, project=found.project)
+    if found.json:
+        out.dump(changes)
+        return 0
+    rows = [
+        [
+            change["id"],
+            change["name"],
+            change["state"],
+            change["project"],
+            f"+{change['added']} -{change['removed']}",
+            _checks(change),
+            ", ".join(change["approved_by"]),
+            out.age(change["created"]),
+            change["reason"],
+        ]
+        for change in changes
+    ]
+    filtered = found.within or found.project
+    empty = "no change passes this filter" if filtered else "no changes yet: a job that writes something opens one"
+    out.table(("change", "job", "state", "project", "lines", "checks", "approved by", "age", "why"), rows, empty)
+    return 0
+
+
+def _checks(change: dict[str, Any]) -> str:
+    of_head = [found for found in change["evidence"] if found.get("head") == change["head"]]
+    return "" if not of_head else "green" if of_head[-1]["green"] else "red"
+
+
+def _show(found: argparse.Namespace) -> int:
+    api = args.api_of(found)
+    change = api.get(at("changes", found.change))
+    raw, _ = api.raw(at("changes", found.change, "diff"))
+    diff = raw.decode(errors="replace")
+    if found.json:
+        out.dump({**change, "diff": diff})
+        return 0
+    gate = change.get("gate", {})
+    out.facts(
+        {
+            "change": f"{change['id']}  {change['name']}",
+            "state": change["state"],
+            "why": change["reason"],
+            "project": f"{change['project']}, onto {change['branch']}",
+            "base": change["base"],
+            "head": change["head"],
+            "lines": f"+{change['added']} -{change['removed']} in {len(change['files'])} files",
+            "checks": _checks(change) or "none yet",
+            "approved by": ", ".join(change["approved_by"]),
+            "in the way": "; ".join(gate.get("reasons", [])),
+            "merged as": change["merged_commit"],
+        }
+    )
+    out.line()
+    for line in out.visible(diff).splitlines():
+        out.line(out.paint(line, _LINE_COLOURS.get(line[:1], "")))
+    return 0
+
+
+def _approve(found: argparse.Namespace) -> int:
+    return _decide(found, "approve")
+
+
+def _reject(found: argparse.Namespace) -> int:
+    return _decide(found, "reject")
+
+
+def _decide(found: argparse.Namespace, what: str) -> int:
+    body = {"by": found.by or login_name(), "note": found.note}
+    change = args.api_of(found).post(at("changes", found.change, what), body)
+    if found.json:
+        out.dump(change)
+        return 0
+    said = {"approve": "approved", "reject": "rejected"}[what]
+    reasons = "; ".join(change.get("gate", {}).get("reasons", [])) if what == "approve" else ""
+    out.line(f"{said} {change['name']} ({change['id']}) as {out.plain(body['by'])}, now {change['state']}")
+    if reasons and change["state"] == "open":
+        out.line(f"  still in the way: {out.plain(reasons)}")
+    return 0
+
+
+def login_name() -> str:
+    """Who sits here; `nobody` where the system cannot tell."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "nobody"
