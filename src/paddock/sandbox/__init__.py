@@ -16,6 +16,7 @@ from paddock.sandbox.box import WORKSPACE, Bind, Box, Overlay, dedupe, default_t
 from paddock.sandbox.errors import NotContained, SandboxError
 from paddock.sandbox.launch import Launch
 from paddock.sandbox.probe import Containment, probe
+from paddock.sandbox.rubbish import delete_rubbish
 from paddock.sandbox.user import User, can_reach, job_user
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "can_reach",
     "dedupe",
     "default_tools",
+    "delete_rubbish",
     "job_user",
     "launch",
     "probe",

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import msgspec
 
 from paddock.sandbox.box import Box, Overlay, default_tools, launch
 from paddock.sandbox.errors import SandboxError
+from paddock.sandbox.rubbish import delete_rubbish
 from paddock.sandbox.user import can_reach, job_user
 
 PATIENCE = 20.0  # seconds; a canary takes a few hundredths of one
@@ -53,7 +53,7 @@ def probe(root: Path | None = None) -> Containment:
     except SandboxError as error:
         return Containment("none", False, error.message, error.hint)
     finally:
-        shutil.rmtree(base, ignore_errors=True)
+        delete_rubbish(base)
 
 
 def _measure(base: Path) -> Containment:

@@ -5,14 +5,13 @@ import os
 import secrets
 from pathlib import Path
 
-from paddock.sandbox import probe
+from paddock.sandbox import delete_rubbish, probe
 from paddock.workspace import remote
 from paddock.workspace.errors import GitFailed, NoCommit
 from paddock.workspace.git import check_ref, git, is_commit, run
 from paddock.workspace.gitdir import our_git
 from paddock.workspace.inside import Scene, run_script
 from paddock.workspace.layout import (
-    delete_rubbish,
     delete_tree,
     give,
     job_dir,

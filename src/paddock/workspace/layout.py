@@ -8,14 +8,11 @@ import fcntl
 import hashlib
 import os
 import secrets
-import shutil
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from paddock.sandbox import can_reach, job_user
+from paddock.sandbox import can_reach, delete_rubbish, job_user
 
 SYSTEM_ROOT = Path("/var/lib/paddock")
 
@@ -126,26 +123,3 @@ def delete_tree(path: Path) -> None:
 def discard(path: Path) -> Path:
     """Give a directory a name that says it is rubbish, in one step."""
     return path.rename(path.with_name(f".trash-{secrets.token_hex(8)}"))
-
-
-def delete_rubbish(path: Path) -> None:
-    """Delete a directory in place, opening what is closed on the way."""
-
-    def open_up(_: Callable[..., Any], name: str, __: Any) -> None:
-        failed = Path(name)
-        try:
-            failed.parent.chmod(0o700)
-            status = failed.lstat()
-        except FileNotFoundError:
-            return  # another sweep was faster
-        if stat.S_ISDIR(status.st_mode):
-            failed.chmod(0o700)
-            shutil.rmtree(failed, onerror=open_up)
-        else:
-            failed.unlink(missing_ok=True)
-
-    try:
-        path.chmod(0o700)
-    except FileNotFoundError:
-        return
-    shutil.rmtree(path, onerror=open_up)

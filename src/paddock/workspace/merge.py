@@ -25,7 +25,7 @@ class Conflict(msgspec.Struct, frozen=True):
 def merge(cache: RepoCache, base_tip: str, head: str, message: str) -> Merged | Conflict:
     """`head` merged onto `base_tip` (first parent); both are in the cache. GitFailed for unrelated histories."""
     done = run("merge-tree", "--write-tree", "--no-messages", "--name-only", "-z", base_tip, head, git_dir=cache.git)
-    if done.code not in (0, 1):
+    if done.code not in (0, 1) or not done.out:
         raise GitFailed(f"git could not merge: {last_words(done.err)}")
     tree, *names = (os.fsdecode(field) for field in done.out.split(b"\0") if field)
     if done.code == 1:

@@ -5,8 +5,9 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paddock.sandbox import delete_rubbish
 from paddock.workspace.errors import GitFailed
-from paddock.workspace.layout import delete_rubbish, shared_dir
+from paddock.workspace.layout import shared_dir
 from paddock.workspace.survey import open_directories
 
 if TYPE_CHECKING:

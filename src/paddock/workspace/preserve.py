@@ -7,12 +7,13 @@ from pathlib import Path
 import msgspec
 
 from paddock.core.errors import PaddockError
+from paddock.sandbox import delete_rubbish
 from paddock.workspace import pool
 from paddock.workspace.collect import Snapshot, collect, examine, wip_ref
 from paddock.workspace.errors import NotProven
 from paddock.workspace.forge.local import publish
 from paddock.workspace.git import run
-from paddock.workspace.layout import delete_rubbish, discard
+from paddock.workspace.layout import discard
 from paddock.workspace.merge import is_ancestor
 from paddock.workspace.processes import end_run
 from paddock.workspace.worktree import Record, Worktree, adopt

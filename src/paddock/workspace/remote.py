@@ -10,7 +10,7 @@ from paddock.sandbox import User, program
 from paddock.workspace.errors import GitFailed, NoRepository, RemoteUnreachable
 from paddock.workspace.git import Done, last_words, run
 
-_SCP = re.compile(r"[A-Za-z0-9_.-]+(@[A-Za-z0-9_.-]+)?:[^:].*")
+_SCP = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9][A-Za-z0-9_.-]*:(?!//|:).+")
 _SCHEMES = ("ssh", "https", "http", "file")
 
 

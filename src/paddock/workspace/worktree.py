@@ -11,7 +11,18 @@ from typing import Literal
 
 import msgspec
 
-from paddock.sandbox import Bind, Box, Launch, NotContained, Overlay, job_user, launch, probe, uncontained
+from paddock.sandbox import (
+    Bind,
+    Box,
+    Launch,
+    NotContained,
+    Overlay,
+    delete_rubbish,
+    job_user,
+    launch,
+    probe,
+    uncontained,
+)
 from paddock.sandbox.box import WORKSPACE
 from paddock.workspace import pool
 from paddock.workspace.cache import Base, RepoCache
@@ -173,6 +184,7 @@ def create(
         os.close(lock)
         if held is not None:
             held.release()
+        delete_rubbish(scratch)
         raise
     if not contained:
         (path / "tree" / ".git").rmdir()

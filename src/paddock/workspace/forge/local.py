@@ -91,7 +91,7 @@ def move_branch(cache: RepoCache, branch: str, old: str, new: str, *, url: str =
     if done.code == 0:
         return
     error = _refusal(url, done)
-    if isinstance(error, RemoteRefused):
+    if isinstance(error, RemoteRefused | BranchMoved):
         there = ls_remote(url, target).get(target, "")
         if there == new:
             return
