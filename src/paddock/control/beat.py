@@ -2,14 +2,17 @@
 
 import asyncio
 
+import msgspec
+
 from paddock.control.dispatch import address, lanes_for
 from paddock.control.plane import Control
 from paddock.control.presence import Presence
 from paddock.core import schedule
 from paddock.core.errors import Conflict, StaleSession, Unauthorised
+from paddock.store.base import Fate
 from paddock.store.records import Agent, BeatIn, BeatOut, SessionStart
 from paddock.wire.envelope import Envelope, seal
-from paddock.wire.messages import Ack, Beat, Decoder, Directive, Reply, Stop, encode
+from paddock.wire.messages import Ack, Beat, Decoder, Directive, Grant, Reply, Stop, encode
 from paddock.wire.signing import verify
 
 _decoder = Decoder(Beat)
@@ -60,8 +63,10 @@ async def beat(control: Control, agent_id: str, signature: str, body: bytes, cha
 
 async def _answer(control: Control, agent: Presence, given: Beat, chance: float) -> bytes:
     now = control.clock.now()
+    told: list[Fate] = []
     if given.hello is not None or given.session != agent.session:
-        await _greet(control, agent, given, now)
+        told = await _greet(control, agent, given, now)
+        given = msgspec.structs.replace(given, outcomes=())
     agent.last_seen = now
     agent.woken = False
     out = await _business(control, agent, given, now)
@@ -76,23 +81,24 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
         next_ms=schedule.jittered(interval, chance),
         bearer=bearer,
         jobs=_orders(control, agent, out),
-        directive=_directive(control, agent, given, out),
+        directive=_directive(control, agent, given, out, told),
     )
     return encode(reply)
 
 
-async def _greet(control: Control, agent: Presence, given: Beat, now: int) -> None:
+async def _greet(control: Control, agent: Presence, given: Beat, now: int) -> list[Fate]:
     if given.hello is None:
         raise StaleSession() if agent.session else HelloWanted()
-    start = SessionStart(agent=agent.agent, session=given.session, hello=given.hello, now=now)
-    lost = await control.store.start_session(start)
+    start = SessionStart(agent=agent.agent, session=given.session, hello=given.hello, now=now, outcomes=given.outcomes)
+    lost, told = await control.store.start_session(start)
     record: Agent = await control.store.agent(agent.agent)
     fresh = agent.session != given.session
     agent.update(record)
     if fresh:
         agent.seq, agent.reply, agent.bearer_at, agent.leases = -1, b"", 0, None
-    if lost or fresh:
+    if lost or fresh or told:
         control.stir()
+    return told
 
 
 async def _business(control: Control, agent: Presence, given: Beat, now: int) -> BeatOut | None:
@@ -125,14 +131,16 @@ async def _business(control: Control, agent: Presence, given: Beat, now: int) ->
     return out
 
 
-def _orders(control: Control, agent: Presence, out: BeatOut | None) -> tuple[Envelope, ...]:
+def _orders(control: Control, agent: Presence, out: BeatOut | None) -> tuple[Grant, ...]:
     if out is None:
         return ()
-    return tuple(address(control, agent, job) for job in out.granted)
+    return tuple(Grant(job=job.id, epoch=job.epoch, order=address(control, agent, job)) for job in out.granted)
 
 
-def _directive(control: Control, agent: Presence, given: Beat, out: BeatOut | None) -> Envelope | None:
-    acks = out.acks if out else ()
+def _directive(
+    control: Control, agent: Presence, given: Beat, out: BeatOut | None, told: list[Fate]
+) -> Envelope | None:
+    acks = (*told, *(out.acks if out else ()))
     stops = out.stops if out else ()
     drain = agent.draining and not given.draining
     if not (acks or stops or drain):

@@ -13,11 +13,20 @@ async def submit(control: Control, raw: object) -> dict[str, object]:
     Raises: BadInput with the place in the batch, NotFound for an unknown project.
     """
     batch: Batch = parse_batch(raw)
+    settled = settle(batch)
+    project = control.projects.get(batch.project)
+    if project is not None and not project.checks:
+        asking = next((job.name for job in settled if job.accept), None)
+        if asking is not None:
+            raise BadInput(
+                f"job {asking!r} names tests to accept, but project {project.name!r} has no checks that would run them",
+                hint="`paddock project add --check` sets them",
+            )
     opens = batch.opens_after
     submission = Submission(
         project=batch.project,
         name=batch.name,
-        jobs=tuple(settle(batch)),
+        jobs=tuple(settled),
         opens_batch=opens.batch if opens else None,
         opens_done=opens.done if opens else 0,
     )

@@ -24,6 +24,9 @@ from paddock.store.records import (
     Submission,
 )
 
+# What became of an outcome: (job, epoch, code), the code empty when it stands.
+Fate = tuple[str, int, str]
+
 
 class Store(Protocol):
     """Durable truth."""
@@ -41,7 +44,9 @@ class Store(Protocol):
     # Agents
     async def add_token(self, token_hash: str, label: str, now: int, expires: int) -> None: ...
     async def redeem(self, token_hash: str, public_key: str, name: str, now: int) -> Agent: ...
-    async def start_session(self, start: SessionStart) -> int: ...
+    async def start_session(self, start: SessionStart) -> tuple[int, list[Fate]]:
+        """An agent's new boot: takes what the earlier one left to tell, then gives up what it held."""
+
     async def drain(self, agent: str, draining: bool, now: int) -> Agent: ...
     async def agent(self, ref: str) -> Agent: ...
     async def agents(self) -> list[Agent]: ...

@@ -200,6 +200,8 @@ class SessionStart(Record, frozen=True, kw_only=True):
     session: str
     hello: Hello
     now: int
+    # Outcomes that an earlier session could not deliver; taken before what it held is given up.
+    outcomes: tuple[Outcome, ...] = ()
 
 
 class Counts(Record, frozen=True, kw_only=True):

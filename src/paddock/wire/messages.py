@@ -83,6 +83,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """How an attempt ended."""
 
     job: Id
+    # The session that held the lease, when it is not the one that beats: an outcome from before a restart.
+    session: Annotated[str, Meta(max_length=64)] = ""
     epoch: Annotated[int, Meta(ge=1, le=2**31)]
     # done, failed, refused, returned or cancelled
     status: Annotated[str, Meta(pattern="^(done|failed|refused|returned|cancelled)$")]
@@ -162,6 +164,14 @@ class Directive(Struct, frozen=True, kw_only=True):
     drain: bool = False
 
 
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
+    """A lease and its order. Job and epoch only say which lease a refusal is about; the order is the envelope."""
+
+    job: str
+    epoch: int
+    order: Envelope
+
+
 class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to a beat. Only `jobs` and `directive` are orders, and both are signed.
 
@@ -171,7 +181,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     now: int
     next_ms: int
     bearer: str = ""
-    jobs: tuple[Envelope, ...] = ()
+    jobs: tuple[Grant, ...] = ()
     directive: Envelope | None = None
 
 

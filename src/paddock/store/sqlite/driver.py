@@ -12,6 +12,7 @@ import apsw
 from paddock.core.errors import BadInput
 from paddock.core.gate import Verdict
 from paddock.core.ids import ENTROPY_BITS, Mint
+from paddock.store.base import Fate
 from paddock.store.records import (
     Agent,
     Attempt,
@@ -112,7 +113,7 @@ class SqliteStore:
     async def redeem(self, token_hash: str, public_key: str, name: str, now: int) -> Agent:
         return await self._write(now, lambda work: deciding.redeem(work, token_hash, public_key, name))
 
-    async def start_session(self, start: SessionStart) -> int:
+    async def start_session(self, start: SessionStart) -> tuple[int, list[Fate]]:
         return await self._write(start.now, lambda work: leasing.start_session(work, start))
 
     async def drain(self, agent: str, draining: bool, now: int) -> Agent:

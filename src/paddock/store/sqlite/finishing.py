@@ -127,6 +127,7 @@ def _late(work: Work, agent: str, session: str, outcome: Outcome) -> str:
         agent,
         epoch=outcome.epoch,
         status=outcome.status,
+        said=outcome.code,
         code="stale_lease",
         wip=outcome.wip,
     )

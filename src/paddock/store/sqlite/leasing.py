@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from paddock.core.errors import NotFound, StaleSession
+from paddock.store.base import Fate
 from paddock.store.records import BeatIn, BeatOut, JobRecord, SessionStart
 from paddock.store.sqlite import finishing
 from paddock.store.sqlite.work import Work, record, records, to_json
@@ -12,7 +13,9 @@ EXPIRE_MOST = 500
 
 def beat(work: Work, given: BeatIn) -> BeatOut:
     """Outcomes, then renewals, then grants: what one beat asks of the store, in one transaction."""
-    acks = tuple((o.job, o.epoch, finishing.finish(work, given.agent, given.session, o)) for o in given.outcomes)
+    acks = tuple(
+        (o.job, o.epoch, finishing.finish(work, given.agent, o.session or given.session, o)) for o in given.outcomes
+    )
     stops = _renew(work, given)
     repeated, taken_back = _reconcile(work, given)
     granted = repeated + _claim(work, given, given.want - len(repeated))
@@ -100,8 +103,10 @@ def forgive(work: Work, expires_at: int) -> int:
     return work.tx.run("forgive", expires_at=expires_at)
 
 
-def start_session(work: Work, given: SessionStart) -> int:
-    """An agent's new boot: what its earlier sessions held is lost now. Returns how many leases that were.
+def start_session(work: Work, given: SessionStart) -> tuple[int, list[Fate]]:
+    """An agent's new boot: what its earlier session has to tell is heard, then what it held is lost.
+
+    Returns how many leases were lost, and what became of the outcomes.
 
     Raises: NotFound for an unknown agent, StaleSession for a session that was replaced before.
     """
@@ -123,12 +128,15 @@ def start_session(work: Work, given: SessionStart) -> int:
         slots=given.hello.slots,
         containment=given.hello.containment,
     )
+    acks = [
+        (o.job, o.epoch, finishing.finish(work, given.agent, o.session or given.session, o)) for o in given.outcomes
+    ]
     if not fresh:
-        return 0
+        return 0, acks
     work.tx.run("end_session", session=agent["session"], now=given.now)
     work.tx.run("add_session", session=given.session, agent=given.agent, now=given.now)
     work.journal("session.started", None, given.agent, session=given.session, version=given.hello.version)
     orphans = records(JobRecord, work.tx.all("leases_of_agent", agent=given.agent))
     for job in orphans:
         finishing.lose(work, job, "agent_restarted")
-    return len(orphans)
+    return len(orphans), acks

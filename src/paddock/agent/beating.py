@@ -1,0 +1,236 @@
+"""The beat loop: the one request an agent makes, and what comes of its answer."""
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from paddock.agent.http import Answer, Client
+from paddock.agent.identity import Identity
+from paddock.agent.intake import Gatekeeper, Refusal, evidence
+from paddock.agent.journal import Journal
+from paddock.agent.slots import Active, Slots
+from paddock.agent.status import Status
+from paddock.core.errors import Refused, Stale, Unreachable
+from paddock.core.schedule import backoff
+from paddock.wire.envelope import EnvelopeError, unseal
+from paddock.wire.keys import Signer
+from paddock.wire.messages import Beat, Decoder, Directive, Grant, Hello, JobOrder, Outcome, Reply, encode
+from paddock.wire.signing import AGENT_HEADER, SIGNATURE_HEADER, sign
+
+_log = logging.getLogger("paddock.agent")
+_directives = Decoder(Directive)
+_replies = msgspec.json.Decoder(Reply)
+
+OUTBOX_BYTES = 150_000
+# What the control plane may ask for; anything else is drawn into these bounds.
+SHORTEST_S, LONGEST_S = 0.05, 600.0
+CONFIRM_S = 60.0
+
+
+class Replaced(Stale):
+    """Another process runs as this agent: this one was replaced and stops."""
+
+    code = "stale_session"
+
+
+class Beats:
+    """Beats when due or kicked; one beat at a time, the same one until it is answered."""
+
+    def __init__(
+        self,
+        client: Client,
+        identity: Identity,
+        key: Signer,
+        session: str,
+        hello: Hello,
+        journal: Journal,
+        status: Status,
+    ) -> None:
+        self._client = client
+        self._identity = identity
+        self._key = key
+        self._session = session
+        self._hello: Hello | None = hello
+        self._own_hello = hello
+        self._journal = journal
+        self._status = status
+        self._keys = identity.verifiers()
+        self._seq = 0
+        self._kicked = asyncio.Event()
+        self._answered: asyncio.Future[None] | None = None
+        self._next = time.monotonic()
+        self.draining = False
+        self.bearer = ""
+        self.on_bearer: Callable[[], None] = lambda: None
+        self.slots: Slots
+        self.gate: Gatekeeper
+
+    def kick(self) -> None:
+        """Asks for a beat now."""
+        self._kicked.set()
+
+    async def run(self) -> None:
+        """Beats for ever. Raises: Replaced, Refused."""
+        while True:
+            wait = self._next - time.monotonic()
+            if wait > 0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._kicked.wait(), wait)
+            await self.once()
+
+    async def once(self) -> None:
+        """One beat, tried until it is answered."""
+        self._kicked.clear()
+        self._answered = self._answered or asyncio.get_running_loop().create_future()
+        answered, self._answered = self._answered, None
+        self._seq += 1
+        outcomes = tuple(self._journal.pending(OUTBOX_BYTES))
+        beat = Beat(
+            agent=self._identity.agent,
+            session=self._session,
+            seq=self._seq,
+            sent=time.time_ns() // 1_000_000,
+            hello=self._hello,
+            held=self.slots.held(),
+            outcomes=outcomes,
+            want=0 if self.draining else self.slots.free,
+            draining=self.draining,
+        )
+        try:
+            self._take(await self._deliver(encode(beat)), beat)
+        finally:
+            answered.set_result(None)
+
+    async def confirm(self, run: Active) -> None:
+        """Returns once a beat that began after this call has shown that the attempt still holds its job.
+
+        Raises: Stale, Unreachable.
+        """
+        self._answered = self._answered or asyncio.get_running_loop().create_future()
+        answered = self._answered
+        self.kick()
+        try:
+            await asyncio.wait_for(asyncio.shield(answered), CONFIRM_S)
+        except TimeoutError:
+            raise Unreachable("the control plane did not confirm the lease in time") from None
+        if run.stop.why == "stale":
+            raise Stale()
+
+    async def _deliver(self, body: bytes) -> Answer:
+        headers = {AGENT_HEADER: self._identity.agent, SIGNATURE_HEADER: sign(body, "beat", self._key)}
+        tries = 0
+        while True:
+            self._status.say("beat", "sending a beat" if not tries else f"sending a beat, try {tries + 1}")
+            try:
+                answer = await self._client.post("/v1/beat", body, headers)
+                if answer.status < 500:
+                    return answer
+                told = f"the control plane answers {answer.status}"
+            except Unreachable as error:
+                told = error.message
+            tries += 1
+            self._status.say("beat", told)
+            self._status.write()
+            await asyncio.sleep(0.1 + backoff(tries, random.random(), base_ms=200, cap_ms=5_000) / 1_000)
+
+    def _take(self, answer: Answer, beat: Beat) -> None:
+        if answer.status != 200:
+            self._refused(*answer.error(), answer.status)
+            return
+        try:
+            reply = _replies.decode(answer.body)
+        except msgspec.MsgspecError as error:
+            self._later(f"the answer cannot be read: {error}")
+            return
+        self._hello = None
+        seconds = min(max(reply.next_ms / 1_000, SHORTEST_S), LONGEST_S)
+        self._next = time.monotonic() + seconds
+        if reply.bearer:
+            self.bearer = reply.bearer
+            self.on_bearer()
+        if reply.directive is not None:
+            self._obey(reply, beat)
+        if reply.jobs:
+            self._accept(reply.jobs)
+        self._status.say("beat", f"waiting {seconds:.0f} s")
+        self._status.fact(last_beat=reply.now, next_beat=reply.now + int(seconds * 1_000), seq=self._seq)
+        self._status.write()
+
+    def _refused(self, code: str, message: str, status: int) -> None:
+        if code == "stale_session":
+            raise Replaced(message)
+        if status == 401:
+            raise Refused(f"the control plane does not take this agent: {message}", hint="activate it anew")
+        if code == "hello_wanted":
+            self._hello = self._own_hello
+            self._next = time.monotonic() + SHORTEST_S
+            return
+        self._later(f"the beat was refused: {message} ({code or status})")
+
+    def _later(self, told: str) -> None:
+        _log.warning(told, extra={"action": "beat.refused"})
+        self._status.say("beat", told)
+        self._next = time.monotonic() + 1.0
+
+    def _obey(self, reply: Reply, beat: Beat) -> None:
+        """Does what a directive says, once it is known to be the control plane's answer to this very beat."""
+        assert reply.directive is not None
+        try:
+            orders = _directives.decode(unseal(reply.directive, "directive", self._keys, "directive"))
+        except EnvelopeError as error:
+            self._later(f"a directive does not hold: {error.message}")
+            return
+        if (orders.agent, orders.session, orders.seq) != (beat.agent, beat.session, beat.seq):
+            self._later("a directive is the answer to another beat")
+            return
+        if orders.acks:
+            self._journal.settled([(ack.job, ack.epoch) for ack in orders.acks])
+            for ack in orders.acks:
+                if ack.code:
+                    _log.warning("an outcome was refused", extra={"action": "outcome.refused", "job": ack.job})
+            if self._journal.pending(1):
+                self.kick()
+        for stop in orders.stops:
+            self.slots.stop(stop.job, stop.epoch, stop.why)
+        if any(stop.why == "cancel" for stop in orders.stops) and not all(
+            held.cancelling for held in beat.held if any(s.job == held.job for s in orders.stops)
+        ):
+            self.kick()  # tells that the order has arrived
+
+    def _accept(self, grants: tuple[Grant, ...]) -> None:
+        """Holds each order against the gate, remembers the good ones on disk, and only then starts them."""
+        good: list[tuple[JobOrder, bytes]] = []
+        refused: list[Outcome] = []
+        for grant in grants:
+            try:
+                order = self.gate.open(grant)
+                if len(good) >= self.slots.free:
+                    raise Refusal("draining" if self.draining else "over_capacity")
+                good.append((order, evidence(grant)))
+            except Refusal as error:
+                _log.warning("an order was refused", extra={"action": "job.refused", "job": grant.job})
+                refused.append(self._refusal(grant, error))
+        if good:
+            self._journal.accept(good)
+        for order, _ in good:
+            self.slots.start(order)
+        if refused:
+            self._journal.put(refused)
+            self.kick()
+
+    def _refusal(self, grant: Grant, error: Refusal) -> Outcome:
+        now = time.time_ns() // 1_000_000
+        return Outcome(
+            job=grant.job[:64],
+            epoch=max(1, min(grant.epoch, 2**31)),
+            session=self._session,
+            status="refused",
+            code=error.told,
+            detail=error.message[:4_000],
+            ended=now,
+        )

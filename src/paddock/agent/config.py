@@ -1,0 +1,25 @@
+"""What an agent is told at its start."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentConfig:
+    """`state` is this agent's own directory, `work` the host's workspace root, shared by its agents."""
+
+    state: Path
+    server: str
+    name: str
+    work: Path
+    slots: int = 1
+    # Kinds it runs; empty: every kind it has a runner for.
+    kinds: tuple[str, ...] = ()
+    # Capabilities beyond those found on the host.
+    capabilities: tuple[str, ...] = ()
+    # Prefixes that jobs see read-only, beside the running Python's.
+    tools: tuple[Path, ...] = ()
+    allow_degraded: bool = False
+    token: str = field(default="", repr=False)
+    # Seconds that running jobs get to finish after SIGTERM before they are handed back.
+    drain_s: float = 30.0

@@ -1,0 +1,117 @@
+"""What an order must pass before anything of it is acted on: cheap checks first, one code per refusal."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from paddock.agent.journal import Journal
+from paddock.core import kinds, scope
+from paddock.core.errors import BadInput, PaddockError
+from paddock.wire.envelope import EnvelopeError, unseal
+from paddock.wire.keys import Verifier
+from paddock.wire.messages import Decoder, Grant, JobOrder
+
+CLOCK_LEEWAY_MS = 60_000
+LONGEST_MS = 24 * 3_600_000
+_decoder = Decoder(JobOrder)
+
+# Every code an order can be refused with, and what it means. The docs' table is made from this one.
+REFUSALS: Mapping[str, str] = {
+    "unsigned": "no key of the control plane that may sign jobs has signed it",
+    "bad_signature": "the signature does not fit the bytes: they were changed on the way",
+    "malformed": "the body is not what a job order promises",
+    "wrong_target": "it is addressed to another agent, key, activation, job or epoch",
+    "expired": "its time to start has passed",
+    "not_yet": "its time to start has not come",
+    "replayed": "this order, or a later one for the job, was accepted here before",
+    "not_capable": "this agent does not run that kind, or cannot contain it",
+    "over_capacity": "every slot is taken",
+    "draining": "the agent is shutting down",
+    "bad_payload": "the payload does not fit its kind",
+    "out_of_scope": "its scope does not cover what it asks for, or cannot be held here",
+}
+
+
+class Refusal(PaddockError):
+    """The order is refused."""
+
+    code = "refused"
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(detail or REFUSALS[code])
+        self.told = code
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gatekeeper:
+    """What orders are held against. `now` gives epoch milliseconds."""
+
+    agent: str
+    agent_key: str
+    generation: int
+    keys: Mapping[str, Verifier]
+    runs: frozenset[str]
+    contains: bool
+    journal: Journal
+    now: Callable[[], int]
+
+    def open(self, grant: Grant) -> JobOrder:
+        """The order in a grant.
+
+        Raises: Refusal with its code.
+        """
+        try:
+            order = _decoder.decode(unseal(grant.order, "job", self.keys, "job"))
+        except EnvelopeError as error:
+            raise Refusal(error.code if error.code in REFUSALS else "malformed", error.message) from None
+        self._check_target(order)
+        self._check_time(order)
+        if order.epoch <= self.journal.epoch_of(order.job):
+            raise Refusal("replayed")
+        if (order.job, order.epoch) != (grant.job, grant.epoch):
+            raise Refusal("wrong_target", "it is the order of another lease")
+        self._check_work(order)
+        return order
+
+    def _check_target(self, order: JobOrder) -> None:
+        mine = (self.agent, self.agent_key, self.generation)
+        if (order.agent, order.agent_key, order.generation) != mine:
+            raise Refusal("wrong_target")
+
+    def _check_time(self, order: JobOrder) -> None:
+        now = self.now()
+        if order.exp + CLOCK_LEEWAY_MS < now:
+            raise Refusal("expired")
+        if order.nbf - CLOCK_LEEWAY_MS > now or order.exp - order.nbf > LONGEST_MS:
+            raise Refusal("not_yet")
+
+    def _check_work(self, order: JobOrder) -> None:
+        if order.kind not in self.runs:
+            raise Refusal("not_capable", f"no runner for {order.kind}")
+        kind = kinds.KINDS[order.kind]
+        if kind.worktree and (order.base is None or not self.contains):
+            raise Refusal("not_capable", "this host cannot contain jobs" if order.base else "the order has no base")
+        try:
+            kinds.check_payload(kind, order.payload, "order")
+        except BadInput as error:
+            raise Refusal("bad_payload", error.message) from None
+        self._check_scope(order)
+
+    def _check_scope(self, order: JobOrder) -> None:
+        if order.scope.hosts:
+            raise Refusal("out_of_scope", "hosts cannot be held here")
+        try:
+            for pattern in order.scope.files.write:
+                scope.check_pattern(pattern, "scope.files.write")
+        except BadInput as error:
+            raise Refusal("out_of_scope", error.message) from None
+        argv = order.payload.get("argv")
+        rules = order.scope.commands
+        if argv is not None and rules is not None and not scope.command_allowed(argv, rules):
+            raise Refusal("out_of_scope", "its commands do not cover its argv")
+
+
+def evidence(grant: Grant) -> bytes:
+    """The envelope as it came, kept verbatim."""
+    return msgspec.json.encode(grant.order)

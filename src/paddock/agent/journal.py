@@ -1,0 +1,74 @@
+"""The agent's memory on disk: which orders it accepted, and which outcomes the control plane has not heard yet."""
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from paddock.wire.messages import JobOrder, Outcome
+
+# Accepted orders are remembered this long past their last moment to start, so that a replay is known for one.
+KEEP_MS = 48 * 3_600_000
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS accepted (
+    job TEXT PRIMARY KEY, epoch INTEGER NOT NULL, nonce TEXT NOT NULL, exp INTEGER NOT NULL, envelope BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outbox (
+    job TEXT NOT NULL, epoch INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (job, epoch)
+);
+"""
+
+
+class Journal:
+    """Every write is on disk when it returns. Used from the agent's one loop only."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-512"):
+            self._db.execute(f"PRAGMA {pragma}")
+        self._db.executescript(_SCHEMA)
+        self._forget()
+
+    def epoch_of(self, job: str) -> int:
+        """The highest epoch of the job that was ever accepted here; 0 for none."""
+        row = self._db.execute("SELECT epoch FROM accepted WHERE job = ?", (job,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def accept(self, orders: Sequence[tuple[JobOrder, bytes]]) -> None:
+        """Remembers orders with their envelopes before any of them runs."""
+        rows = [(order.job, order.epoch, order.nonce, order.exp, envelope) for order, envelope in orders]
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany("INSERT OR REPLACE INTO accepted VALUES (?, ?, ?, ?, ?)", rows)
+        self._db.execute("COMMIT")
+
+    def put(self, outcomes: Sequence[Outcome]) -> None:
+        """Puts outcomes into the outbox. The first word on an attempt stands."""
+        rows = [(o.job, o.epoch, msgspec.json.encode(o)) for o in outcomes]
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany("INSERT OR IGNORE INTO outbox VALUES (?, ?, ?)", rows)
+        self._db.execute("COMMIT")
+
+    def pending(self, most_bytes: int) -> list[Outcome]:
+        """Outcomes that were not acknowledged, oldest first: at least one, and no more than fit."""
+        out: list[Outcome] = []
+        for (body,) in self._db.execute("SELECT body FROM outbox ORDER BY rowid LIMIT 1000"):
+            most_bytes -= len(body)
+            if out and most_bytes < 0:
+                break
+            out.append(msgspec.json.decode(body, type=Outcome))
+        return out
+
+    def settled(self, acks: Sequence[tuple[str, int]]) -> None:
+        """Forgets outcomes that the control plane has answered."""
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany("DELETE FROM outbox WHERE job = ? AND epoch = ?", acks)
+        self._db.execute("COMMIT")
+
+    def _forget(self) -> None:
+        self._db.execute("DELETE FROM accepted WHERE exp < ?", (time.time_ns() // 1_000_000 - KEEP_MS,))
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._db.close()

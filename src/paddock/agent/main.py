@@ -1,0 +1,240 @@
+"""An agent's process: comes up, beats, runs jobs, and goes down without losing any."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import random
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Sequence
+
+from paddock import __version__
+from paddock.agent import identity as identities
+from paddock.agent.beating import Beats
+from paddock.agent.capabilities import find
+from paddock.agent.config import AgentConfig
+from paddock.agent.http import Client
+from paddock.agent.identity import Identity
+from paddock.agent.intake import Gatekeeper
+from paddock.agent.journal import Journal
+from paddock.agent.slots import Slots
+from paddock.agent.status import Status
+from paddock.core.errors import PaddockError, Unreachable
+from paddock.core.ids import ENTROPY_BITS, make
+from paddock.runners import RUNNERS
+from paddock.sandbox import Containment, probe
+from paddock.wire.messages import Hello, Outcome
+from paddock.workspace import recover
+
+_log = logging.getLogger("paddock.agent")
+SWEEP_S = 20.0
+ACTIVATION_TRIES = 60
+
+
+def run(config: AgentConfig) -> int:
+    """Runs an agent until SIGTERM or SIGINT; returns the exit code.
+
+    Raises: StateInUse, NotActivated, Refused, Replaced.
+    """
+    handle = identities.lock_state(config.state)
+    try:
+        return asyncio.run(_main(config))
+    finally:
+        os.close(handle)
+
+
+async def _main(config: AgentConfig) -> int:
+    identity = await _identity(config)
+    contained = await asyncio.to_thread(probe, config.work)
+    agent = Agent(config, identity, contained)
+    try:
+        return await agent.live()
+    finally:
+        await agent.close()
+
+
+async def _identity(config: AgentConfig) -> Identity:
+    try:
+        return identities.load(config.state)
+    except identities.NotActivated:
+        if not config.token:
+            raise
+    for left in reversed(range(ACTIVATION_TRIES)):
+        try:
+            return await identities.activate(config.state, config.server, config.name, config.token)
+        except Unreachable:
+            if not left:
+                raise
+            await asyncio.sleep(0.5 + random.random() / 2)
+    raise Unreachable()
+
+
+class Agent:
+    """One session of an agent."""
+
+    def __init__(self, config: AgentConfig, identity: Identity, contained: Containment) -> None:
+        self._config = config
+        self._session = make("s", time.time_ns() // 1_000_000, secrets.randbits(ENTROPY_BITS))
+        self._key = identities.agent_key(config.state)
+        self._journal = Journal(config.state / "agent.db")
+        self._status = Status(config.state / "status.json")
+        self._client = Client(config.server)
+        kinds = tuple(kind for kind in RUNNERS if not config.kinds or kind in config.kinds)
+        hello = Hello(
+            name=config.name,
+            version=__version__,
+            kinds=kinds,
+            capabilities=find(config.tools, config.capabilities),
+            slots=config.slots,
+            containment=contained.cls,
+            pid=os.getpid(),
+        )
+        self._beats = Beats(self._client, identity, self._key, self._session, hello, self._journal, self._status)
+        slots = Slots(config, self._journal, self._status, self._session, self._beats.kick, self._beats.confirm)
+        slots.agent, slots.key = identity.agent, self._key
+        self._slots = self._beats.slots = slots
+        self._beats.gate = Gatekeeper(
+            agent=identity.agent,
+            agent_key=self._key.keyid,
+            generation=identity.generation,
+            keys=identity.verifiers(),
+            runs=frozenset(kinds),
+            contains=contained.cls == "contained" or config.allow_degraded,
+            journal=self._journal,
+            now=lambda: time.time_ns() // 1_000_000,
+        )
+        self._bearer = asyncio.Event()
+        self._beats.on_bearer = self._bearer.set
+        self._ending = asyncio.Event()
+        self._status.fact(
+            agent=identity.agent,
+            name=config.name,
+            session=self._session,
+            server=config.server,
+            version=__version__,
+            slots=config.slots,
+            containment=contained.cls,
+            containment_reason=contained.reason,
+            capabilities=hello.capabilities,
+        )
+
+    async def live(self) -> int:
+        """Beats until told to end, then drains."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end)
+        await self._sweep()
+        tasks: list[asyncio.Task[None]] = [
+            asyncio.create_task(self._beats.run(), name="beat"),
+            asyncio.create_task(self._wake(), name="wake"),
+            asyncio.create_task(self._sweeps(), name="sweep"),
+        ]
+        ending: asyncio.Task[object] = asyncio.create_task(self._ending.wait(), name="end")
+        try:
+            await asyncio.wait((ending, *tasks), return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()  # an error of a loop is the agent's end
+            await self._drain()
+        except PaddockError:
+            self._slots.stop_all("stale")
+            await self._slots.wait(15)
+            raise
+        finally:
+            for task in (ending, *tasks):
+                task.cancel()
+            await asyncio.gather(ending, *tasks, return_exceptions=True)
+        return 0
+
+    def _end(self) -> None:
+        """The first signal drains; the second hands back what still runs."""
+        if self._ending.is_set():
+            self._slots.stop_all("shutdown")
+        self._ending.set()
+
+    async def _drain(self) -> None:
+        """Takes no more jobs, lets the running ones finish for a while, hands back the rest, tells what happened."""
+        self._beats.draining = True
+        self._status.say("beat", "draining")
+        self._beats.kick()
+        await self._slots.wait(self._config.drain_s)
+        self._slots.stop_all("shutdown")
+        await self._slots.wait(None)
+        for _ in range(20):
+            if not self._journal.pending(1):
+                return
+            self._beats.kick()
+            await asyncio.sleep(0.1)
+
+    async def _wake(self) -> None:
+        """The push channel: whatever comes on it means *beat now*."""
+        failures = 0
+        while True:
+            await self._bearer.wait()
+            self._status.say("wake", "listening")
+            with contextlib.suppress(Unreachable):
+                headers = {"authorization": f"Bearer {self._beats.bearer}"}
+                async for line in self._client.stream("/v1/wake", headers):
+                    failures = 0
+                    if line:
+                        self._beats.kick()
+            failures += 1
+            if failures > 3:
+                self._bearer.clear()  # the next beat brings a fresh one
+                failures = 0
+            self._status.say("wake", "reconnecting")
+            await asyncio.sleep(0.2 + random.random() * min(5.0, failures))
+
+    async def _sweeps(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S * (0.75 + random.random() / 2))
+            await self._sweep()
+
+    async def _sweep(self) -> None:
+        """Saves what dead runs on this host wrote, whoever ran them."""
+        self._status.say("sweep", "looking for dead runs")
+        found = await asyncio.to_thread(recover, self._config.work)
+        told: Sequence[Outcome] = [
+            Outcome(job=r.job, epoch=r.epoch, status="returned", code="recovered", wip=r.snapshot.wip)
+            for r in found
+            if r.snapshot is not None
+        ]
+        for r in found:
+            if r.error:
+                _log.warning(r.error, extra={"action": "sweep.kept", "job": r.job, "epoch": r.epoch})
+        if told:
+            self._journal.put(told)
+            self._beats.kick()
+        self._status.say("sweep", f"saved {len(told)} dead runs" if told else "nothing to save")
+
+    async def close(self) -> None:
+        """Closes what is open."""
+        await self._slots.close()
+        await self._client.close()
+        self._journal.close()
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object per line, with a stable `action` key and the ids."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {"at": int(record.created * 1_000), "level": record.levelname.lower(), "message": record.getMessage()}
+        for name in ("action", "job", "epoch"):
+            if hasattr(record, name):
+                line[name] = getattr(record, name)
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def log_to_stderr(level: str = "warning") -> None:
+    """JSON lines on stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    root = logging.getLogger("paddock")
+    root.addHandler(handler)
+    root.setLevel(level.upper())

@@ -1,0 +1,167 @@
+"""The runs of an agent: started when accepted, ended by their runner, told to the outbox before they are forgotten."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from paddock.agent.config import AgentConfig
+from paddock.agent.http import Client
+from paddock.agent.journal import Journal
+from paddock.agent.shipping import Stream
+from paddock.agent.status import Status
+from paddock.core import kinds
+from paddock.core.errors import PaddockError
+from paddock.runners import RUNNERS, Run, Stop
+from paddock.wire.keys import Signer
+from paddock.wire.logs import LogChunk
+from paddock.wire.messages import Held, JobOrder, Outcome
+
+_log = logging.getLogger("paddock.agent")
+
+
+@dataclass
+class Active:
+    """One attempt that runs here."""
+
+    order: JobOrder
+    stop: Stop = field(default_factory=Stop)
+    accepted: float = field(default_factory=time.monotonic)
+    began: float = 0.0
+    started_ms: int = 0
+    task: asyncio.Task[None] | None = None
+
+
+class Slots:
+    """What runs, by job. `kick` asks for a beat, `confirm` whether an attempt still holds its job."""
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        journal: Journal,
+        status: Status,
+        session: str,
+        kick: Callable[[], None],
+        confirm: Callable[[Active], Awaitable[None]],
+    ) -> None:
+        self._config = config
+        self._journal = journal
+        self._status = status
+        self._session = session
+        self._kick = kick
+        self._confirm = confirm
+        self._client = Client(config.server)
+        self._runs: dict[str, Active] = {}
+        self.agent = ""
+        self.key: Signer | None = None
+
+    @property
+    def free(self) -> int:
+        """How many more jobs could start."""
+        return max(0, self._config.slots - len(self._runs))
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything runs."""
+        return bool(self._runs)
+
+    def held(self) -> tuple[Held, ...]:
+        """The leases this agent believes it holds."""
+        return tuple(
+            Held(job=job, epoch=run.order.epoch, cancelling=run.stop.why == "cancel") for job, run in self._runs.items()
+        )
+
+    def start(self, order: JobOrder) -> None:
+        """Starts an accepted order."""
+        run = self._runs[order.job] = Active(order)
+        self._status.job(order.job, order.epoch, order.kind, "accepted")
+        run.task = asyncio.create_task(self._run(run), name=f"run-{order.job}")
+
+    def stop(self, job: str, epoch: int, why: str) -> None:
+        """Tells one run to end."""
+        run = self._runs.get(job)
+        if run is not None and run.order.epoch == epoch:
+            run.stop.order(why)
+
+    def stop_all(self, why: str) -> None:
+        """Tells every run to end."""
+        for run in self._runs.values():
+            run.stop.order(why)
+
+    async def wait(self, seconds: float | None) -> None:
+        """Waits until nothing runs, or for so long."""
+        tasks = [run.task for run in self._runs.values() if run.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+
+    async def close(self) -> None:
+        """Closes the connection for output."""
+        await self._client.close()
+
+    async def _run(self, run: Active) -> None:
+        order = run.order
+        quiet = not kinds.KINDS[order.kind].worktree
+        streams = [] if quiet else [self._stream(order, "log"), self._stream(order, "diff")]
+        try:
+            told = await self._attempt(run, streams)
+        finally:
+            await asyncio.gather(*(stream.close() for stream in streams))
+        self._journal.put([self._complete(run, told)])
+        del self._runs[order.job]
+        self._status.done(order.job)
+        self._kick()
+
+    async def _attempt(self, run: Active, streams: list[Stream]) -> Outcome:
+        """Whatever a runner does, an outcome comes of it."""
+        order = run.order
+        log = streams[0] if streams else _Nowhere()
+        job = Run(
+            order=order,
+            work=self._config.work,
+            tools=self._config.tools,
+            allow_degraded=self._config.allow_degraded,
+            log=log,
+            diff=streams[1] if streams else log,
+            stop=run.stop,
+            say=lambda words: self._status.job(order.job, order.epoch, order.kind, words),
+            began=lambda: self._began(run),
+            confirm=lambda: self._confirm(run),
+        )
+        try:
+            return await RUNNERS[order.kind](job)
+        except PaddockError as error:
+            log.write(f"paddock: {error.message}\n".encode())
+            detail = f"{error.message}. {error.hint}" if error.hint else error.message
+            return Outcome(job=order.job, epoch=order.epoch, status="failed", code=error.code, detail=detail[:4_000])
+        except Exception as error:  # noqa: BLE001 - a fault of ours must still end as an outcome
+            _log.exception("a runner failed", extra={"action": "run.internal", "job": order.job, "epoch": order.epoch})
+            text = f"{type(error).__name__}: {error}"
+            return Outcome(job=order.job, epoch=order.epoch, status="failed", code="internal", detail=text[:4_000])
+
+    def _began(self, run: Active) -> None:
+        if not run.began:
+            run.began = time.monotonic()
+            run.started_ms = time.time_ns() // 1_000_000
+
+    def _complete(self, run: Active, told: Outcome) -> Outcome:
+        spawn_ms = int((run.began - run.accepted) * 1_000) if run.began else 0
+        return msgspec.structs.replace(
+            told,
+            session=self._session,
+            started=run.started_ms,
+            ended=time.time_ns() // 1_000_000,
+            spawn_ms=max(0, spawn_ms),
+        )
+
+    def _stream(self, order: JobOrder, stream: str) -> Stream:
+        assert self.key is not None
+        head = LogChunk(job=order.job, epoch=order.epoch, session=self._session, stream=stream, seq=0, offset=0)
+        return Stream(self._client, self.agent, self.key, head)
+
+
+class _Nowhere:
+    def write(self, data: bytes) -> None:
+        """Drops it: a kind without output has nothing to tell."""

@@ -1,0 +1,82 @@
+"""What a runner is: one file per kind of job, handed everything it may touch."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from paddock.core.errors import PaddockError
+from paddock.wire.messages import JobOrder, Outcome
+
+
+class RunFailed(PaddockError):
+    """The run failed."""
+
+    code = "run_failed"
+
+    def __init__(self, message: str = "", *, code: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.told = code or type(self).code
+
+
+class Sink(Protocol):
+    """Takes what a run prints, as it comes."""
+
+    def write(self, data: bytes) -> None:
+        """Takes some bytes; never blocks."""
+
+
+class Stop:
+    """Tells a run to end, and why: `cancel`, `stale` or `shutdown`."""
+
+    def __init__(self) -> None:
+        self.why = ""
+        self._event = asyncio.Event()
+
+    def order(self, why: str) -> None:
+        """Orders the run to end; the first reason stays."""
+        self.why = self.why or why
+        self._event.set()
+
+    async def wait(self) -> str:
+        """Waits for the order and returns its reason."""
+        await self._event.wait()
+        return self.why
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One attempt as its runner sees it."""
+
+    order: JobOrder
+    # Root of the host's workspaces.
+    work: Path
+    # Prefixes that jobs see read-only.
+    tools: tuple[Path, ...]
+    # Whether the host's owner lets jobs run without a box.
+    allow_degraded: bool
+    log: Sink
+    diff: Sink
+    stop: Stop
+    # Says in words what the run does now.
+    say: Callable[[str], None]
+    # Marks the moment at which the run itself starts.
+    began: Callable[[], None]
+    # Asks the control plane whether this attempt still holds the job; raises Stale when it does not.
+    confirm: Callable[[], Awaitable[None]]
+    facts: dict[str, object] = field(default_factory=dict)
+
+
+Runner = Callable[[Run], Awaitable[Outcome]]
+
+
+def outcome(run: Run, status: str, **fields: object) -> Outcome:
+    """An outcome of this attempt."""
+    return Outcome(job=run.order.job, epoch=run.order.epoch, status=status, **fields)  # type: ignore[arg-type]
+
+
+def stopped(run: Run, **fields: object) -> Outcome:
+    """The outcome of a run that was told to stop: cancelled when a person asked, else handed back."""
+    status = "cancelled" if run.stop.why == "cancel" else "returned"
+    return outcome(run, status, code=run.stop.why, **fields)

@@ -1,0 +1,125 @@
+"""`command`: one argv in a boxed worktree; what it wrote becomes a change."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from paddock.core import scope
+from paddock.core.errors import PaddockError
+from paddock.runners.base import Run, outcome, stopped
+from paddock.runners.process import Ended, run_process
+from paddock.wire.messages import ChangeReport, FileChange, JobOrder, Outcome
+from paddock.workspace import RepoCache, Snapshot, Worktree, collect, create, publish, remove
+
+# What an outcome names of a change; the rest is counted.
+MOST_FILES = 500
+MOST_NAME_BYTES = 60_000
+
+
+async def run(job: Run) -> Outcome:
+    """Runs the argv, saves what it wrote whatever happened, and publishes it when it ended well and in scope."""
+    order = job.order
+    assert order.base is not None
+    job.say("preparing its worktree")
+    cache = RepoCache(job.work, order.base.repo)
+    base = await asyncio.to_thread(cache.resolve, order.base.branch, fresh=True)
+    tree = await asyncio.to_thread(
+        create, cache, order.job, order.epoch, base, f"paddock/{order.job}", degraded=job.allow_degraded
+    )
+    try:
+        launch = await asyncio.to_thread(
+            tree.launch, order.payload["argv"], env=order.payload.get("env") or {}, tools=job.tools
+        )
+        job.began()
+        job.say(f"running {' '.join(order.payload['argv'])[:80]}")
+        ended = await run_process(launch, order.limits, job.log, job.stop)
+        job.say("saving what it wrote")
+        snapshot = await asyncio.to_thread(collect, tree, _message(order))
+    except BaseException:
+        tree.release()  # kept on disk: the next sweep saves what is in it
+        raise
+    return await _conclude(job, cache, tree, ended, snapshot)
+
+
+async def _conclude(job: Run, cache: RepoCache, tree: Worktree, ended: Ended, snapshot: Snapshot) -> Outcome:
+    """Publishes what may be published; the work itself is saved under its wip ref either way."""
+    facts: dict[str, Any] = {
+        "exit_code": ended.exit_code,
+        "wip": snapshot.wip,
+        "containment": "contained" if tree.record.contained else "none",
+    }
+    verdict = _verdict(job, ended, snapshot)
+    good = verdict is None and snapshot.head is not None
+    try:
+        if good:
+            await job.confirm()
+        job.say("publishing")
+        head = snapshot.head if good else None
+        await asyncio.to_thread(publish, cache, job.order.job, job.order.epoch, head, snapshot.wip)
+    except PaddockError as error:
+        tree.release()  # the cache has the work; the sweep pushes it when the repository answers again
+        return outcome(job, "failed", code=error.code, detail=error.message[:4_000], **facts)
+    if snapshot.unsaved:
+        tree.release()
+    else:
+        await asyncio.to_thread(remove, tree)
+    if verdict is not None:
+        return verdict(facts)
+    job.diff.write(snapshot.diff)
+    report = _report(snapshot) if snapshot.head else None
+    return outcome(job, "done", change=report, result=_result(snapshot), **facts)
+
+
+Ending = Callable[[dict[str, Any]], Outcome]
+
+
+def _verdict(job: Run, ended: Ended, snapshot: Snapshot) -> Ending | None:
+    """None when the run ended well and stayed in its scope; else what makes its outcome from the facts."""
+    if ended.why in ("cancel", "stale", "shutdown"):
+        return lambda facts: stopped(job, **facts)
+    if ended.why != "exit":
+        limit = job.order.limits.wall_s if ended.why == "timeout" else job.order.limits.silence_s
+        text = f"ended after {limit} s" + (" without output" if ended.why == "silence" else "")
+        return lambda facts: outcome(job, "failed", code=ended.why, detail=text, **facts)
+    if ended.exit_code != 0:
+        text = f"exit code {ended.exit_code}"
+        return lambda facts: outcome(job, "failed", code="exit_code", detail=text, **facts)
+    paths = scope.outside([file.path for file in snapshot.files], job.order.scope.files.write)
+    if paths:
+        text = f"wrote outside its scope: {', '.join(paths[:20])}"
+        told = {"paths": [path[:500] for path in paths[:200]]}
+        return lambda facts: outcome(job, "failed", code="scope_violation", detail=text[:4_000], result=told, **facts)
+    return None
+
+
+def _message(order: JobOrder) -> str:
+    given = order.payload.get("message")
+    return str(given)[:4_000] if given else f"{order.name}\n\n$ {' '.join(order.payload['argv'])[:500]}"
+
+
+def _result(snapshot: Snapshot) -> dict[str, object]:
+    return {"base": snapshot.base, "notes": snapshot.notes[:20], "unsaved": snapshot.unsaved[:20]}
+
+
+def _report(snapshot: Snapshot) -> ChangeReport:
+    assert snapshot.head is not None
+    files = []
+    room = MOST_NAME_BYTES
+    for file in snapshot.files[:MOST_FILES]:
+        path = _printable(file.path)
+        room -= len(path.encode())
+        if room < 0:
+            break
+        files.append(FileChange(path=path, added=file.added, removed=file.removed, status=file.status))
+    return ChangeReport(
+        branch=f"paddock/{snapshot.job}",
+        base=snapshot.base,
+        head=snapshot.head,
+        tree=snapshot.tree,
+        files=tuple(files),
+        more_files=len(snapshot.files) - len(files),
+    )
+
+
+def _printable(path: str) -> str:
+    return path.encode("utf-8", "backslashreplace").decode()[:4_096]
