@@ -78,6 +78,9 @@ class Settings:
     work: "Path" = _row("", "where worktrees lie; <home>/work when empty", "agent")
     tools: tuple[str, ...] = _row((), "more directories that jobs may read", "agent")
     allow_degraded: bool = _row(False, "run jobs on a host that cannot contain them; outcomes say so", "agent")
+    drain_seconds: float = _row(
+        30.0, "seconds that running jobs get to finish when the agent is told to stop", "agent", flag="--drain", low=0
+    )
     token: str = _row("", "activation token; never a flag, so that no process list shows it", "agent", flag=None)
     token_file: "Path" = _row("", "file that holds the activation token", "agent")
     log_level: str = _row(

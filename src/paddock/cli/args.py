@@ -16,6 +16,8 @@ HIDDEN = argparse.SUPPRESS
 
 # What every verb takes; they may also stand before the verb.
 _COMMON = ("server", "home")
+# Keeps settings apart from a verb's own words.
+_DEST = "setting_"
 
 
 class Parser(argparse.ArgumentParser):
@@ -78,10 +80,10 @@ def add_settings(parser: Parser, *names: str) -> None:
 def _add(where: "argparse._ActionsContainer", row: settings.Row) -> None:
     about = row.about.replace("%", "%%")
     if row.kind == "bool":
-        where.add_argument(row.flag, dest=row.name, action="store_true", default=argparse.SUPPRESS, help=about)
+        where.add_argument(row.flag, dest=_DEST + row.name, action="store_true", default=argparse.SUPPRESS, help=about)
         return
     shown = {"int": "N", "float": "SECONDS", "Path": "PATH"}.get(row.kind, row.name.upper())
-    where.add_argument(row.flag, dest=row.name, metavar=shown, default=argparse.SUPPRESS, help=about)
+    where.add_argument(row.flag, dest=_DEST + row.name, metavar=shown, default=argparse.SUPPRESS, help=about)
 
 
 def read(parser: Parser, words: list[str]) -> argparse.Namespace:
@@ -96,8 +98,12 @@ def settings_of(found: argparse.Namespace, **defaults: object) -> settings.Setti
 
     Raises: BadInput.
     """
-    given = {name: value for name, value in vars(found).items() if name in settings.TABLE}
-    return settings.load(given, defaults=defaults)
+    return settings.load(given(found), defaults=defaults)
+
+
+def given(found: argparse.Namespace) -> dict[str, object]:
+    """The settings that stood in the words, by name."""
+    return {name.removeprefix(_DEST): value for name, value in vars(found).items() if name.startswith(_DEST)}
 
 
 def whole(low: int) -> Callable[[str], int]:

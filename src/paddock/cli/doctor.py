@@ -1,5 +1,6 @@
 """`paddock doctor`: what this host can contain, and the command that raises it."""
 
+import argparse
 import shutil
 import subprocess
 import sys
@@ -70,7 +71,7 @@ def _version(program: str) -> str:
     return done.stdout.strip().split(" ")[-1]
 
 
-def _control_plane(found: args.argparse.Namespace) -> str:
+def _control_plane(found: argparse.Namespace) -> str:
     """What answers, in words; that nothing does is no illness of this host."""
     api = args.api_of(found)
     try:

@@ -48,23 +48,37 @@ def check_words(commands: list[str]) -> list[list[str]]:
     return made
 
 
-def locate(repo: str) -> str:
-    """A repository's address; a path is made absolute and its top is taken.
+def locate(repo: str, branch: str | None) -> tuple[str, str]:
+    """A repository's address, a path made absolute, and the branch that moves: the one named, else the default.
 
-    Raises: BadInput when a path is no git repository.
+    Raises: BadInput when there is no git repository, no commit or no such branch; RemoteUnreachable.
     """
+    from paddock.workspace.errors import NoRepository
     from paddock.workspace.forge.local import check_repository
-    from paddock.workspace.remote import local_path
+    from paddock.workspace.remote import local_path, ls_remote
 
+    url = repo
     if _is_path(repo):
-        path = Path(repo).expanduser().absolute()
-        if not path.exists():
-            raise BadInput(f"{repo} is no git repository: there is no such path")
-        repo = str(path.resolve())
-    elif local_path(repo) is None:
-        return repo
-    check_repository(repo)
-    return repo
+        path = Path(repo).expanduser()
+        if not path.is_dir():
+            raise BadInput(f"{repo} is no git repository: there is no such directory")
+        url = str(path.resolve())
+    elif branch and local_path(repo) is None:
+        # Elsewhere: whether this machine reaches it is no matter, the agents must.
+        return repo, branch
+    try:
+        found = None if branch else check_repository(url)
+        if branch and f"refs/heads/{branch}" not in ls_remote(url):
+            raise BadInput(f"{repo} has no branch {branch!r}")
+    except NoRepository:
+        raise BadInput(f"{repo} is no git repository", hint=_hint(Path(url))) from None
+    return url, found.branch if found else str(branch)
+
+
+def _hint(path: Path) -> str:
+    """Where the repository's top is, when the path lies inside one."""
+    tops = [parent for parent in path.parents if (parent / ".git").exists()]
+    return f"its top is {tops[0]}" if tops else "make one there: git init, then a first commit"
 
 
 def _is_path(repo: str) -> bool:
@@ -74,9 +88,9 @@ def _is_path(repo: str) -> bool:
 
 
 def _add(found: argparse.Namespace) -> int:
-    body = {"name": found.project, "repo": locate(found.repo), "checks": check_words(found.check)}
-    if found.branch:
-        body["branch"] = found.branch
+    checks = check_words(found.check)
+    repo, branch = locate(found.repo, found.branch)
+    body = {"name": found.project, "repo": repo, "branch": branch, "checks": checks}
     made = args.api_of(found).post("/v1/projects", body)
     if found.json:
         out.dump(made)

@@ -18,7 +18,7 @@ def main(verb: str, words: list[str]) -> int:
     args.add_settings(parser, "state")
     found = args.read(parser, words)
     settings = args.settings_of(found)
-    if "state" in found:
+    if "state" in args.given(found):
         places = [settings.state]
     else:
         places = sorted(path.parent for path in settings.home.glob(f"agents/*/{FILE}"))

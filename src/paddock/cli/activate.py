@@ -1,0 +1,32 @@
+"""`paddock activate`: gives an agent its identity and ends; `paddock run` does the same when it has a token."""
+
+import asyncio
+import os
+
+from paddock.cli import args, out
+from paddock.core.errors import BadInput
+
+EXAMPLE = "PADDOCK_TOKEN=$(paddock token mint) paddock activate --name build-host-3"
+
+
+def main(verb: str, words: list[str]) -> int:
+    """Redeems the token for a key made here; the key never leaves the state directory."""
+    parser = args.for_verb(verb, EXAMPLE)
+    args.add_settings(parser, "name", "state", "token_file")
+    found = args.read(parser, words)
+    settings = args.settings_of(found)
+    token = settings.secret()
+    if not token:
+        raise BadInput("there is no activation token", hint="give it in PADDOCK_TOKEN or with --token-file")
+    from paddock.agent.identity import activate, lock_state
+
+    held = lock_state(settings.state)
+    try:
+        identity = asyncio.run(activate(settings.state, settings.server, settings.name, token))
+    finally:
+        os.close(held)
+    if found.json:
+        out.dump({"agent": identity.agent, "name": settings.name, "server": identity.server})
+    else:
+        out.line(f"{settings.name} is {identity.agent} at {identity.server}; start it with `paddock run`")
+    return 0

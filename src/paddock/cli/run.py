@@ -1,0 +1,45 @@
+"""`paddock run`: one agent."""
+
+from pathlib import Path
+
+from paddock.cli import args
+
+EXAMPLE = "PADDOCK_TOKEN=$(paddock token mint) paddock run --name build-host-3 --slots 4"
+SETTINGS = (
+    "name",
+    "state",
+    "slots",
+    "capabilities",
+    "kinds",
+    "work",
+    "tools",
+    "allow_degraded",
+    "token_file",
+    "drain_seconds",
+    "log_level",
+)
+
+
+def main(verb: str, words: list[str]) -> int:
+    """Runs until it is told to stop or the control plane says so."""
+    parser = args.for_verb(verb, EXAMPLE)
+    args.add_settings(parser, *SETTINGS)
+    settings = args.settings_of(args.read(parser, words))
+    from paddock.agent.config import AgentConfig
+    from paddock.agent.main import run
+
+    return run(
+        AgentConfig(
+            state=settings.state,
+            server=settings.server,
+            name=settings.name,
+            work=settings.work,
+            slots=settings.slots,
+            kinds=settings.kinds,
+            capabilities=settings.capabilities,
+            tools=tuple(Path(tool) for tool in settings.tools),
+            allow_degraded=settings.allow_degraded,
+            token=settings.secret(),
+            drain_s=settings.drain_seconds,
+        )
+    )
