@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 
+from paddock import __version__
 from paddock.control import views
 from paddock.control.plane import Control
 from paddock.core.errors import BadInput, NotFound
@@ -26,6 +27,7 @@ LOG_TAIL = 16_000
 # For so long after an attempt's end more of its log may arrive.
 LATE_MS = 60_000
 
+STANDINGS = ("online", "offline", "draining", "skewed")
 STOPPABLE = frozenset(JobState) - RETRIABLE - {JobState.DONE}
 
 
@@ -87,13 +89,13 @@ def _more(found: list[Any], wanted: Mapping[str, str | None], system: bool, coun
 async def job(control: Control, request: Request) -> Data:
     """One job with its attempts, its log, its change and why it stands where it stands."""
     found = await views.job(control, request.path_params["ref"])
-    why, agents = await asyncio.gather(views.why(control, found["id"]), views.agents(control))
+    why = await views.why(control, found["id"])
     change = await views.change(control, found["change"]) if found["change"] else None
     epoch = _epoch(request, found)
-    names = {**_names(agents), found["id"]: found["name"]}
     state = JobState(found["state"])
     return {
-        "job": {**found, "journal": page_words.told(found["journal"][-JOB_JOURNAL_ROWS:], names)},
+        "job": found,
+        "journal": page_words.told(found["journal"][-JOB_JOURNAL_ROWS:], {found["id"]: found["name"]}),
         "why": why,
         "change": change,
         "log": await asyncio.to_thread(_log, control, found, epoch) if epoch else None,
@@ -149,7 +151,7 @@ async def agents(control: Control, request: Request) -> Data:
     """Every agent, or those of one state or version."""
     found = await views.agents(control)
     state, version = request.query_params.get("state"), request.query_params.get("version")
-    counts = {word: sum(_stands(agent, word) for agent in found) for word in ("online", "offline", "draining")}
+    counts = {word: sum(_stands(agent, word) for agent in found) for word in STANDINGS}
     versions: dict[str, int] = {}
     for agent in found:
         versions[agent["version"]] = versions.get(agent["version"], 0) + 1
@@ -168,7 +170,9 @@ async def agents(control: Control, request: Request) -> Data:
 
 
 def _stands(agent: Mapping[str, Any], state: str) -> bool:
-    return bool({"online": agent["online"], "offline": not agent["online"], "draining": agent["draining"]}.get(state))
+    online = bool(agent["online"])
+    skewed = online and agent["version"] != __version__
+    return bool({"online": online, "offline": not online, "draining": agent["draining"], "skewed": skewed}.get(state))
 
 
 async def changes(control: Control, request: Request) -> Data:

@@ -40,7 +40,7 @@ def parse(text: str) -> Diff:
     files: list[File] = []
     old = new = 0
     for line in text[:ROOM].split("\n"):
-        if old > 0 or new > 0:
+        if (old > 0 or new > 0) and (not line or line[0] in _KINDS):
             kind = _KINDS.get(line[:1], "ctx")
             old -= kind in ("del", "ctx")
             new -= kind in ("add", "ctx")
@@ -48,6 +48,7 @@ def parse(text: str) -> Diff:
             files[-1].added += kind == "add"
             files[-1].removed += kind == "del"
             continue
+        old = new = 0
         hunk = _HUNK.match(line)
         if line.startswith("diff --git "):
             files.append(File(_path(line)))

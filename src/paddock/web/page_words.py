@@ -53,7 +53,7 @@ def sentence(event: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """What an event says; `names` are those of jobs and agents by id."""
     fields = _Fields({key: str(value) for key, value in event["data"].items() if value is not None})
     job, agent = event["job"], event["agent"]
-    fields["job"] = names.get(job or "") or fields["name"] or (job or "")[:9]
+    fields["job"] = names.get(job or "") or fields["name"] or job or ""
     fields["agent"] = agent or fields["name"]
     form = SENTENCES.get(event["type"], "{job} {agent} " + event["type"].replace("{", "(").replace("}", ")"))
     return form.format_map(fields).replace(" ()", "").strip().removesuffix(",")

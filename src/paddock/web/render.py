@@ -1,5 +1,6 @@
 """How facts become HTML: one Jinja2 environment in which no value can become markup, and the headers of every page."""
 
+import json
 import re
 import time
 from collections.abc import Mapping
@@ -37,6 +38,7 @@ _ANSI = re.compile(
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
+_JSON_ROOM = 12_000
 _SECOND, _MINUTE, _HOUR, _DAY = 1_000, 60_000, 3_600_000, 86_400_000
 
 
@@ -104,6 +106,12 @@ def link(path: str, *parts: str, **query: object) -> str:
     return f"{address}?{urlencode(given)}" if given else address
 
 
+def as_json(value: object) -> str:
+    """A value as JSON that people read, cut to what a page can hold."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    return text if len(text) <= _JSON_ROOM else f"{text[:_JSON_ROOM]}\n… {len(text) - _JSON_ROOM:,} more characters"
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
@@ -113,9 +121,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(span=span, ago=ago)
+    environment.filters.update(span=span, ago=ago, json=as_json)
     environment.globals.update(link=link, svg=svg, version=__version__)
-    environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "ensure_ascii": False}
     return environment
 
 

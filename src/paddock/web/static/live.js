@@ -1,22 +1,21 @@
 // Keeps a page fresh: news from /v1/events make it fetch itself and replace the regions that changed. Text stays text.
-"use strict";
 const BURST_MS = 300, TICK_MS = 10000, RETRY_MS = 2000, TAIL_MS = 1000, KEEP_CHUNKS = 500;
 const pause = document.getElementById("pause"), offline = document.getElementById("offline");
-const regions = (root) => root.querySelectorAll("[data-live]");
-const shown = new Map([...regions(document)].map((region) => [region.dataset.live, region.outerHTML]));
+const regions = (root) => [...root.querySelectorAll("[data-live]")];
+const shown = new Map(regions(document).map((region) => [region.dataset.live, region.outerHTML]));
 let source, timer, retry, busy = false, paused = false;
 document.documentElement.classList.add("scripted");
 
 const inUse = (region) => region.contains(document.activeElement) ||
   (!getSelection().isCollapsed && getSelection().containsNode(region, true));
-const later = () => { if (!paused && !document.hidden) timer ??= setTimeout(refresh, BURST_MS); };
+const idle = () => paused || document.hidden || !shown.size;
+const later = () => { if (!idle()) timer ??= setTimeout(refresh, BURST_MS); };
 async function refresh() {
   timer = void clearTimeout(timer);
   if (busy) return later();
-  busy = true;
   try {
-    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
-    patch(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    busy = true;
+    patch(new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html"));
   } catch { offline.hidden = false; } finally { busy = false; }
 }
 function patch(fresh) {
@@ -24,29 +23,27 @@ function patch(fresh) {
     const name = next.dataset.live, html = next.outerHTML, old = document.querySelector(`[data-live="${name}"]`);
     if (!old || shown.get(name) === html || inUse(old)) continue;
     for (const fold of old.querySelectorAll("details[id]")) {
-      const same = next.querySelector("#" + CSS.escape(fold.id));
-      if (same) same.open = fold.open;
+      next.querySelector("#" + CSS.escape(fold.id))?.toggleAttribute("open", fold.open);
     }
-    old.replaceWith(next);
-    shown.set(name, html);
+    old.replaceWith(next), shown.set(name, html);
   }
-  const log = fresh.querySelector("[data-log]"), seen = document.querySelector("[data-log]");
-  if (log && log.dataset.log !== seen?.dataset.log) seen?.replaceWith(log);
+  const [log, seen] = [fresh, document].map((root) => root.querySelector("[data-log]"));
+  if (log && seen && log.dataset.log !== seen.dataset.log) seen.replaceWith(log);
 }
 function listen() {
-  source = void source?.close();
-  if (paused || document.hidden) return;
+  source?.close();
+  if (idle()) return;
   source = new EventSource("/v1/events");
-  source.onopen = () => { offline.hidden = true; later(); };
-  source.onmessage = later;
+  source.onopen = () => { offline.hidden = true; later(); }, source.onmessage = later;
   source.onerror = () => { offline.hidden = false; clearTimeout(retry); retry = setTimeout(listen, RETRY_MS); };
 }
+// The same as render.py does on the server: escape sequences of terminals go, what hides or turns text is marked.
 const hidden = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g;
 const ansi = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[ -/]*[0-OQ-WYZ`-~=>])/g;
 const mark = (c) => c < " " ? String.fromCharCode(0x2400 + c.charCodeAt()) : `⟨U+${c.charCodeAt().toString(16).toUpperCase().padStart(4, 0)}⟩`;
 async function tail() {
   const log = document.querySelector('[data-live-log="1"]');
-  const answer = log && !paused && !document.hidden && await fetch(`${log.dataset.log}&offset=${log.dataset.offset}`).catch(() => 0);
+  const answer = log && !idle() && await fetch(`${log.dataset.log}&offset=${log.dataset.offset}`).catch(() => 0);
   if (!answer?.ok) return;
   const text = (log.decoder ??= new TextDecoder()).decode(await answer.arrayBuffer(), { stream: true });
   const whole = ((log.rest ?? "") + text).replace(ansi, ""), open = whole.search(/(\x1b[^\n]{0,200}|\r)$/);
@@ -55,11 +52,11 @@ async function tail() {
   if (end) log.append(whole.slice(0, end).replace(/\r\n?/g, "\n").replace(hidden, mark));
   while (log.childNodes.length > KEEP_CHUNKS) log.firstChild.remove();
   log.dataset.offset = answer.headers.get("Paddock-Offset");
-  if (answer.headers.get("Paddock-Final") === "1" && !text) log.dataset.liveLog = "0";
+  log.dataset.liveLog = +(answer.headers.get("Paddock-Final") !== "1" || text !== "");
   if (atEnd) log.scrollTop = log.scrollHeight;
 }
 document.addEventListener("submit", async (event) => {
-  const button = event.submitter, form = event.target, silent = { error: { message: "The control plane does not answer." } };
+  const button = event.submitter, form = event.target, silent = { error: { message: "The control plane does not answer" } };
   if (!button?.dataset.post) return;
   event.preventDefault();
   if (button.dataset.ask && !confirm(button.dataset.ask)) return;
@@ -79,5 +76,5 @@ pause.onclick = () => {
   listen(), paused ? (timer = void clearTimeout(timer)) : refresh();
 };
 document.onvisibilitychange = () => { listen(), later(); };
-setInterval(later, TICK_MS), setInterval(tail, TAIL_MS), listen(), tail();
 for (const log of document.querySelectorAll("pre.log")) log.scrollTop = log.scrollHeight;
+setInterval(later, TICK_MS), setInterval(tail, TAIL_MS), listen(), tail();

@@ -1,0 +1,90 @@
+"""What a person does on the pages changes the state behind them."""
+
+from playwright.sync_api import Page, expect
+
+from ui.conftest import Watch
+from ui.fleet import Hand, House
+
+DIFF = """diff --git a/tally/money.py b/tally/money.py
+--- a/tally/money.py
++++ b/tally/money.py
+@@ -1,3 +1,4 @@
+ def total(lines):
+-    return sum(line.amount for line in lines)
++    cents = sum(line.cents for line in lines)
++    return cents / 100
+"""
+
+
+def open_change(fleet: House) -> tuple[Hand, str]:
+    """A project without checks with one change that waits for a person."""
+    fleet.project()
+    hand = fleet.join("ada")
+    fleet.submit({"id": "BUG-01"})
+    (job,) = fleet.beat(hand, want=1)
+    return hand, fleet.propose(hand, job, DIFF)
+
+
+def test_a_change_is_found_read_and_approved(fleet: House, page: Page) -> None:
+    _, change = open_change(fleet)
+    page.goto("/")
+    page.locator("[data-live=needs]").get_by_role("link", name="BUG-01").click()
+    expect(page.locator(".diff .add")).to_have_text(
+        ["+    cents = sum(line.cents for line in lines)\n", "+    return cents / 100\n"]
+    )
+    expect(page.get_by_text("no person has approved it")).to_be_visible()
+    page.get_by_label("Your name").fill("Ada Lovelace")
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("approved")
+    expect(page.locator("[data-live=gate]")).to_contain_text("approved by Ada Lovelace")
+    assert fleet.get(f"/v1/changes/{change}")["approved_by"] == ["Ada Lovelace"]
+    page.reload()
+    expect(page.get_by_label("Your name")).to_have_value("Ada Lovelace")
+
+
+def test_a_rejected_change_is_closed_with_its_note(fleet: House, page: Page) -> None:
+    _, change = open_change(fleet)
+    page.goto(f"/changes/{change}")
+    page.get_by_label("Your name").fill("Ada")
+    page.get_by_label("Note").fill("wrong <b>rounding</b>")
+    page.get_by_role("button", name="Reject").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("rejected")
+    expect(page.get_by_text("wrong <b>rounding</b>").first).to_be_visible()
+    expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+    assert fleet.get(f"/v1/changes/{change}")["state"] == "rejected"
+
+
+def test_a_refusal_is_said_beside_the_button(fleet: House, page: Page, watch: Watch) -> None:
+    _, change = open_change(fleet)
+    page.goto(f"/changes/{change}")
+    page.get_by_label("Your name").fill("   ")
+    page.get_by_role("button", name="Approve").click()
+    expect(page.locator(".decide output")).to_contain_text("expected the name of the person who decides")
+    assert fleet.get(f"/v1/changes/{change}")["state"] == "open"
+    assert all("status of 400" in complaint for complaint in watch.complaints)
+    watch.complaints.clear()
+
+
+def test_jobs_are_cancelled_and_retried_from_their_page(fleet: House, page: Page) -> None:
+    fleet.project()
+    ids = fleet.submit({"id": "BUG-01"})
+    page.goto(f"/jobs/{ids['BUG-01']}")
+    page.get_by_role("button", name="Cancel").click()
+    assert fleet.get("/v1/jobs/BUG-01")["state"] == "ready", "the watcher dismissed the question"
+    page.evaluate("window.confirm = () => true")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("cancelled")
+    page.get_by_role("button", name="Retry").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("ready")
+    assert fleet.get("/v1/jobs/BUG-01")["state"] == "ready"
+
+
+def test_an_agent_drains_and_comes_back(fleet: House, page: Page) -> None:
+    fleet.join("ada")
+    page.goto("/agents")
+    page.get_by_role("button", name="Drain").click()
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    assert fleet.get("/v1/agents")[0]["draining"] is True
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_role("button", name="Drain")).to_be_visible()
+    assert fleet.get("/v1/agents")[0]["draining"] is False
