@@ -1,6 +1,5 @@
 """Nothing a run wrote is lost or mistaken when it is collected."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -95,7 +94,7 @@ def test_names_with_anything_in_them(make: Make, cache: RepoCache, mode: str) ->
     names = ["a\nb", "-exec", ":(top)x", "sp ace", "quo'te\"", "tab\t", "*", "ünï", "$(id)", "\\"]
     sh(worktree, 'for name in "$@"; do echo x > "./$name"; done; printf y > "$(printf \'bad\\377\')"', *names)
     snapshot = collect(worktree)
-    assert sorted(paths(snapshot)) == sorted([*names, os.fsdecode(b"bad\xff")])
+    assert sorted(paths(snapshot)) == sorted([*names, "bad\\xff"])
     assert content(cache, snapshot.head, "a\nb") == "x"
     remove(worktree)
 
@@ -173,6 +172,35 @@ def test_a_long_diff_is_cut_and_says_so(make: Make, mode: str) -> None:
     assert len(snapshot.diff) < 530_000
     assert snapshot.diff.endswith(b"was cut here]\n")
     assert snapshot.files[0].added == 200_000
+
+
+def test_commits_git_finds_malformed_keep_the_worktree(make: Make, mode: str) -> None:
+    worktree = make(mode)
+    text = "printf 'tree %s\\nauthor x\\ncommitter x <x> 1 +0000\\n\\nm\\n' $(git write-tree)"
+    write = "git hash-object -w --literally -t commit --stdin"
+    sh(worktree, f"echo x > a; git add a; git update-ref HEAD $({text} | {write})")
+    snapshot = collect(worktree)
+    assert (paths(snapshot), len(snapshot.unsaved)) == (["a"], 1)
+    with pytest.raises(NotProven):
+        remove(worktree)
+
+
+def test_a_commit_with_a_hole_keeps_the_worktree(make: Make, mode: str) -> None:
+    worktree = make(mode)
+    sh(worktree, "echo x > a; git add a; git commit -qm A; git rm -q a; git commit -qm B")
+    sh(worktree, "blob=$(git rev-parse HEAD^:a); rm -f .git/objects/$(echo $blob | cut -c1-2)/$(echo $blob | cut -c3-)")
+    snapshot = collect(worktree)
+    assert (snapshot.head, len(snapshot.unsaved)) == (None, 1)
+    with pytest.raises(NotProven):
+        remove(worktree)
+
+
+def test_what_a_job_left_running_is_ended_first(make: Make, mode: str) -> None:
+    worktree = make(mode)
+    sh(worktree, "(while :; do echo x >> a; done) >/dev/null 2>&1 & while ! test -s a; do :; done")
+    snapshot = collect(worktree)
+    assert paths(snapshot) == ["a"]
+    remove(worktree)
 
 
 def test_collecting_twice_gives_the_same_tree(make: Make, mode: str) -> None:

@@ -254,6 +254,6 @@ def uncontained(box: Box, argv: Sequence[str], *, degraded: bool) -> Launch:
     """
     if not degraded:
         raise NotContained("this host cannot contain the job, and nothing allows it to run uncontained")
-    env = job_env(box.env, box.tools) | {"HOME": str(box.tree), RUN_LABEL: box.label}
+    env = job_env({"HOME": "/nonexistent"} | box.env, box.tools) | {RUN_LABEL: box.label}
     user = box.user if os.geteuid() == 0 else None
     return Launch(argv, env=env, cwd=box.tree, user=user, contained=False)

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import msgspec
 
-from paddock.workspace.diff import FileChange, changes, patch
+from paddock.workspace.diff import FileChange, changes, patch, readable
 from paddock.workspace.errors import CollectFailed, GitFailed
 from paddock.workspace.git import git, is_commit, run
 from paddock.workspace.gitdir import our_git, place_index
 from paddock.workspace.inside import Scene, run_script
 from paddock.workspace.layout import delete_tree, give, shared_dir
+from paddock.workspace.processes import end_run
 from paddock.workspace.survey import MAX_NESTED, survey
 from paddock.workspace.worktree import Worktree
 
@@ -60,13 +61,10 @@ def collect(worktree: Worktree, message: str = "") -> Snapshot:
 
     CollectFailed leaves the worktree as it is. Works after kill -9, from the directory alone.
     """
-    record = worktree.record
-    found = examine(worktree, "add", _with_trailers(message or f"Work of {record.job}", record.job, record.epoch))
-    cache = worktree.cache
-    pack = worktree.path / "snap" / "out"
+    record, cache = worktree.record, worktree.cache
+    text = _with_trailers(message or f"Work of {record.job}", record.job, record.epoch)
     try:
-        if pack.exists():
-            _import(cache.git, pack)
+        found = _bring_in(worktree, text)
         _verify(cache.git, record.base, found)
         git("update-ref", wip_ref(record.job, record.epoch), found.wip, git_dir=cache.git)
     except GitFailed as error:
@@ -83,8 +81,28 @@ def collect(worktree: Worktree, message: str = "") -> Snapshot:
     )  # fmt: skip
 
 
+def _bring_in(worktree: Worktree, message: str) -> Found:
+    """Compute the commits and import them; without the job's own commits when git finds those malformed."""
+    pack = worktree.path / "snap" / "out"
+    found = examine(worktree, "add", message)
+    try:
+        _import(worktree.cache.git, pack)
+        return found
+    except GitFailed as refusal:
+        if not found.tips:
+            raise
+        found = examine(worktree, "files", message)
+        _import(worktree.cache.git, pack)
+        found.unsaved.append(f"commits of the job: {refusal.message}")
+        return found
+
+
 def examine(worktree: Worktree, action: str, message: str = "") -> Found:
-    """Compute the tree and the commits of a worktree in a box; `action` is `add` (and pack them) or `prove`."""
+    """Compute the tree and the commits of a worktree in a box, after ending what is left of its run.
+
+    `action` is `add` (and pack them), `files` (pack them without the job's own commits) or `prove`.
+    """
+    end_run(worktree.record.token)
     last = ""
     for care in ("strict", "lenient"):
         scene, found = _prepare(worktree, message)
@@ -93,7 +111,7 @@ def examine(worktree: Worktree, action: str, message: str = "") -> Found:
         )
         if done.returncode == 0:
             _read(done.stdout, found, worktree.path / "snap")
-            if action != "add":
+            if action == "prove":
                 delete_tree(worktree.path / "snap")
             return found
         last = done.stderr.decode(errors="replace").strip()[-300:]
@@ -155,10 +173,12 @@ def _read(output: bytes, found: Found, snap: Path) -> None:
         elif kind == "tip":
             found.tips.append(value)
         elif kind == "broken":
-            found.notes.append(f"the job's commit {value[:12]} cannot be read whole, and is left out")
+            found.unsaved.append(f"commit {value[:12]} of the job, which cannot be read whole")
     ignored = _names(snap / "ignored")
     found.unsaved = [name for name in found.unsaved if name not in ignored]
     found.unsaved += [name for name in _names(snap / "left") if name not in found.unsaved]
+    found.unsaved = [readable(os.fsencode(name)) for name in found.unsaved]
+    found.notes = [readable(os.fsencode(note)) for note in found.notes]
 
 
 def _names(path: Path) -> list[str]:
@@ -170,6 +190,8 @@ def _names(path: Path) -> list[str]:
 
 def _import(git_dir: Path, pack: Path) -> None:
     """Bring a pack into the cache; git checks every object's id, form and links."""
+    if not pack.exists():
+        return  # nothing is new
     fd = os.open(pack, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         done = run("index-pack", "--stdin", "--strict", f"--max-input-size={MAX_PACK}", git_dir=git_dir, stdin=fd)

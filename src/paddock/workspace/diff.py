@@ -1,6 +1,5 @@
 """The difference between two commits of the cache, as a list of files and as a patch."""
 
-import os
 from pathlib import Path
 
 import msgspec
@@ -33,30 +32,35 @@ class FileChange(msgspec.Struct, frozen=True):
 
 
 def changes(git_dir: Path, base: str, head: str) -> list[FileChange]:
-    """Every path that differs, in git's order; names that are not UTF-8 keep their bytes as surrogates."""
+    """Every path that differs, in git's order; names are `readable`."""
     if base == head:
         return []
     done = run(*_OPTIONS, "--no-renames", "--raw", "--numstat", "-z", base, head, "--", git_dir=git_dir)
     if done.code != 0 or done.cut:
         raise GitFailed(f"the change could not be listed: {last_words(done.err)}")
     fields = done.out.split(b"\0")
-    raw: dict[str, tuple[str, str, str]] = {}
+    raw: dict[bytes, tuple[str, str, str]] = {}
     found: list[FileChange] = []
     position = 0
     while position < len(fields) and fields[position].startswith(b":"):
         old, new, _, _, status = fields[position].decode().lstrip(":").split(" ")
-        raw[os.fsdecode(fields[position + 1])] = (old, new, status[:1])
+        raw[fields[position + 1]] = (old, new, status[:1])
         position += 2
     for field in fields[position:]:
         if field:
-            added, removed, name = os.fsdecode(field).split("\t", 2)
+            added, removed, name = field.split(b"\t", 2)
             old, new, status = raw[name]
-            found.append(FileChange(name, _lines(added), _lines(removed), status, old, new))
+            found.append(FileChange(readable(name), _lines(added), _lines(removed), status, old, new))
     return found
 
 
-def _lines(count: str) -> int:
-    return 0 if count == "-" else int(count)
+def readable(name: bytes) -> str:
+    """A file's name as text that can travel: bytes that are not UTF-8 are written as \\xNN."""
+    return name.decode("utf-8", "backslashreplace")
+
+
+def _lines(count: bytes) -> int:
+    return 0 if count == b"-" else int(count)
 
 
 def patch(git_dir: Path, base: str, head: str, limit: int = PATCH_LIMIT) -> tuple[bytes, bool]:

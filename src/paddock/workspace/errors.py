@@ -32,6 +32,7 @@ class NoRepository(NotFound):
     """There is no git repository there."""
 
     code = "no_repository"
+    hint = "check the path or address; `git init` makes a repository"
 
 
 class EmptyRepository(BadInput):
@@ -52,6 +53,7 @@ class NoCommit(NotFound):
     """The repository has no such branch or commit."""
 
     code = "no_commit"
+    hint = "push it to the project's repository, or check the name"
 
 
 class RemoteUnreachable(WorkspaceError):
@@ -59,12 +61,14 @@ class RemoteUnreachable(WorkspaceError):
 
     code = "remote_unreachable"
     retryable = True
+    hint = "check the address, the network, and that the agent's user may read and write there without a prompt"
 
 
 class RemoteRefused(WorkspaceError):
     """The project's repository refused the push."""
 
     code = "remote_refused"
+    hint = "the reason is the repository's own: a hook or a rule there"
 
 
 class BranchMoved(WorkspaceError):

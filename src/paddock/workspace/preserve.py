@@ -40,7 +40,9 @@ def remove(worktree: Worktree) -> None:
     Proof: the tree computed from what lies there now is the tree of the wip commit in the cache, and that commit
     contains every commit the job can name. Dates and file counts prove nothing and are not asked.
     """
-    if not worktree.record.throwaway:
+    if worktree.record.throwaway:
+        end_run(worktree.record.token)
+    else:
         _prove(worktree)
     _delete(worktree)
 

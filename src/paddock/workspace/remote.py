@@ -11,6 +11,10 @@ from paddock.workspace.errors import GitFailed, NoRepository, RemoteUnreachable
 from paddock.workspace.git import Done, last_words, run
 
 _SCP = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9][A-Za-z0-9_.-]*:(?!//|:).+")
+_UNREACHABLE = (
+    *("Could not read from remote", "unable to access", "Could not resolve", "early EOF", "hung up"),
+    *("could not read Username", "Authentication failed"),
+)
 _SCHEMES = ("ssh", "https", "http", "file")
 
 
@@ -105,7 +109,6 @@ def failure(url: str, done: Done) -> GitFailed | NoRepository | RemoteUnreachabl
     path = local_path(url)
     if path is not None and ("not a git repository" in done.err or "does not appear to be a git" in done.err):
         return NoRepository(f"{path} is not a git repository")
-    unreachable = "Could not read from remote", "unable to access", "Could not resolve", "early EOF", "hung up"
-    if any(sign in done.err for sign in unreachable):
+    if any(sign in done.err for sign in _UNREACHABLE):
         return RemoteUnreachable(f"{url} cannot be reached: {words}")
     return GitFailed(f"{url}: {words}")

@@ -1,5 +1,5 @@
 # Reads what a run left in the worktree. Runs in a box, with a GIT_DIR of ours; only objects come from the job.
-#   $1 base commit; $2 the job's git directory; $3 "add" or "prove"; $4 "strict" or "lenient"
+#   $1 base commit; $2 the job's git directory; $3 "add", "files" or "prove"; $4 "strict" or "lenient"
 # GIT_DIR holds, NUL separated: pathspecs (what to add), gone (paths to drop), large (paths too large to keep).
 # Prints NUL separated records: tree X, tip X, head X, wip X, large X, left X; writes the pack to GIT_DIR/out.
 set -eu
@@ -31,8 +31,10 @@ say tree "$tree"
 
 # Every commit the job can name and the base does not contain: its HEAD, its branches, tags and stash.
 tips=
-names=$(git --git-dir="$job" rev-parse --verify -q 'HEAD^{commit}' || true
-  git --git-dir="$job" for-each-ref --count=256 --format='%(objectname)' 2>/dev/null || true)
+names=$({
+  git --git-dir="$job" rev-parse --verify -q 'HEAD^{commit}' || true
+  git --git-dir="$job" for-each-ref --count=256 --format='%(objectname)' 2>/dev/null || true
+} | sort -u)
 for name in $names; do
   [ "$name" = "$base" ] && continue
   tip=$(git rev-parse --verify -q "$name^{commit}") || continue
@@ -47,7 +49,8 @@ fi
 for tip in $tips; do
   say tip "$tip"
 done
-[ "$3" = add ] || exit 0
+[ "$3" != prove ] || exit 0
+[ "$3" = add ] || tips=
 
 head=
 if [ "$tree" != "$(git rev-parse "$base^{tree}")" ]; then

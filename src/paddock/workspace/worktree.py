@@ -128,7 +128,11 @@ class Worktree:
         """`argv` ready to spawn on this worktree: in a box, or without one if it was created `degraded`."""
         if self.record.contained:
             return launch(self.box(env, tools, binds, cwd), argv)
-        return uncontained(self.box(env, tools, binds, cwd), argv, degraded=True)
+        home = self.path / "home"
+        if not home.exists():
+            job_dir(home)
+        box = self.box({"HOME": str(home)} | (env or {}), tools, binds)
+        return uncontained(msgspec.structs.replace(box, tree=self.tree / cwd), argv, degraded=True)
 
     def out_dir(self) -> Bind:
         """A directory for what the run reports beside its tree (JUnit files), seen as /paddock/out."""

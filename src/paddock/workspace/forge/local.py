@@ -52,7 +52,7 @@ def publish(
     """
     url = url or cache.url
     branch = check_ref(branch or f"paddock/{job}")
-    saved, target = wip_ref(job, epoch), f"refs/heads/{branch}"
+    saved, target = check_ref(wip_ref(job, epoch)), f"refs/heads/{branch}"
     done: Done | None = None
     for _ in range(RETRIES):
         refspecs, leases = [f"+{wip}:{saved}"], {}
