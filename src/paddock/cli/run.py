@@ -26,18 +26,21 @@ def main(verb: str, words: list[str]) -> int:
     args.add_settings(parser, *SETTINGS)
     settings = args.settings_of(args.read(parser, words))
     from paddock.agent.config import AgentConfig
-    from paddock.agent.main import run
+    from paddock.agent.main import log_to_stderr, run
+    from paddock.sandbox import dedupe, default_tools
+    from paddock.workspace.layout import workspace_root
 
+    log_to_stderr(settings.log_level)
     return run(
         AgentConfig(
             state=settings.state,
             server=settings.server,
             name=settings.name,
-            work=settings.work,
+            work=workspace_root(settings.work),
             slots=settings.slots,
             kinds=settings.kinds,
             capabilities=settings.capabilities,
-            tools=tuple(Path(tool) for tool in settings.tools),
+            tools=dedupe([*default_tools(), *(Path(tool) for tool in settings.tools)]),
             allow_degraded=settings.allow_degraded,
             token=settings.secret(),
             drain_s=settings.drain_seconds,
