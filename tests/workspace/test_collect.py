@@ -20,6 +20,12 @@ def mode(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture
+def any_mode() -> str:
+    """For what does not depend on how the worktree was made."""
+    return MODES[0]
+
+
 def paths(snapshot: Snapshot) -> list[str]:
     return [change.path for change in snapshot.files]
 
@@ -61,8 +67,8 @@ def test_ignored_files_are_not_work(make: Make, mode: str) -> None:
     assert not worktree.path.exists()
 
 
-def test_what_the_job_committed_is_behind_the_wip(make: Make, cache: RepoCache, mode: str) -> None:
-    worktree = make(mode)
+def test_what_the_job_committed_is_behind_the_wip(make: Make, cache: RepoCache, any_mode: str) -> None:
+    worktree = make(any_mode)
     sh(worktree, "echo 1 > a; git add -A; git commit -qm A; git checkout -q -b side; echo 2 > b; git add -A")
     sh(worktree, "git commit -qm B; git checkout -q paddock/jone; rm a; echo 3 > c; git add c; git stash -q")
     tips = sh(worktree, "git rev-parse paddock/jone side stash").stdout.split()
@@ -74,14 +80,14 @@ def test_what_the_job_committed_is_behind_the_wip(make: Make, cache: RepoCache, 
     remove(worktree)
 
 
-def test_a_ruined_git_directory_does_not_lose_the_files(make: Make, cache: RepoCache, mode: str) -> None:
-    worktree = make(mode)
+def test_a_ruined_git_directory_does_not_lose_the_files(make: Make, cache: RepoCache, any_mode: str) -> None:
+    worktree = make(any_mode)
     sh(worktree, "echo 1 > a; git add -A; git commit -qm A; rm -rf .git/objects .git/HEAD .git/refs .git/index")
     assert content(cache, collect(worktree).head, "a") == "1"
 
 
-def test_the_jobs_own_configuration_and_hooks_run_nowhere(make: Make, mode: str, traversable_tmp: Path) -> None:
-    worktree = make(mode)
+def test_the_jobs_own_configuration_and_hooks_run_nowhere(make: Make, any_mode: str, traversable_tmp: Path) -> None:
+    worktree = make(any_mode)
     mark = traversable_tmp / "mark"
     script = f"echo '[core] fsmonitor = touch {mark}' > x; cp x .gitconfig; echo '* filter=evil' > .gitattributes"
     sh(worktree, f"{script}; echo 1 > file; git -c core.hooksPath=. status")
@@ -89,8 +95,8 @@ def test_the_jobs_own_configuration_and_hooks_run_nowhere(make: Make, mode: str,
     assert not mark.exists()
 
 
-def test_names_with_anything_in_them(make: Make, cache: RepoCache, mode: str) -> None:
-    worktree = make(mode)
+def test_names_with_anything_in_them(make: Make, cache: RepoCache, any_mode: str) -> None:
+    worktree = make(any_mode)
     names = ["a\nb", "-exec", ":(top)x", "sp ace", "quo'te\"", "tab\t", "*", "ünï", "$(id)", "\\"]
     sh(worktree, 'for name in "$@"; do echo x > "./$name"; done; printf y > "$(printf \'bad\\377\')"', *names)
     snapshot = collect(worktree)
@@ -147,16 +153,16 @@ def test_a_file_too_large_keeps_its_worktree(make: Make, mode: str, monkeypatch:
     assert worktree.path.exists()
 
 
-def test_files_git_cannot_encode_are_kept_as_they_are(make: Make, cache: RepoCache, mode: str) -> None:
-    worktree = make(mode)
+def test_files_git_cannot_encode_are_kept_as_they_are(make: Make, cache: RepoCache, any_mode: str) -> None:
+    worktree = make(any_mode)
     sh(worktree, "echo '*.txt working-tree-encoding=UTF-16' > .gitattributes; echo odd > a.txt; echo x > b")
     snapshot = collect(worktree)
     assert set(paths(snapshot)) >= {".gitattributes", "a.txt", "b"}
     assert content(cache, snapshot.head, "a.txt") == "odd"
 
 
-def test_names_git_refuses_keep_the_worktree(make: Make, mode: str) -> None:
-    worktree = make(mode)
+def test_names_git_refuses_keep_the_worktree(make: Make, any_mode: str) -> None:
+    worktree = make(any_mode)
     sh(worktree, "echo x > git~1; echo y > fine")
     snapshot = collect(worktree)
     assert (paths(snapshot), snapshot.unsaved) == (["fine"], ["git~1"])
@@ -164,8 +170,8 @@ def test_names_git_refuses_keep_the_worktree(make: Make, mode: str) -> None:
         remove(worktree)
 
 
-def test_a_long_diff_is_cut_and_says_so(make: Make, mode: str) -> None:
-    worktree = make(mode)
+def test_a_long_diff_is_cut_and_says_so(make: Make, any_mode: str) -> None:
+    worktree = make(any_mode)
     sh(worktree, "seq 200000 > long")
     snapshot = collect(worktree)
     assert snapshot.diff_cut
@@ -174,8 +180,8 @@ def test_a_long_diff_is_cut_and_says_so(make: Make, mode: str) -> None:
     assert snapshot.files[0].added == 200_000
 
 
-def test_commits_git_finds_malformed_keep_the_worktree(make: Make, mode: str) -> None:
-    worktree = make(mode)
+def test_commits_git_finds_malformed_keep_the_worktree(make: Make, any_mode: str) -> None:
+    worktree = make(any_mode)
     text = "printf 'tree %s\\nauthor x\\ncommitter x <x> 1 +0000\\n\\nm\\n' $(git write-tree)"
     write = "git hash-object -w --literally -t commit --stdin"
     sh(worktree, f"echo x > a; git add a; git update-ref HEAD $({text} | {write})")
@@ -185,8 +191,8 @@ def test_commits_git_finds_malformed_keep_the_worktree(make: Make, mode: str) ->
         remove(worktree)
 
 
-def test_a_commit_with_a_hole_keeps_the_worktree(make: Make, mode: str) -> None:
-    worktree = make(mode)
+def test_a_commit_with_a_hole_keeps_the_worktree(make: Make, any_mode: str) -> None:
+    worktree = make(any_mode)
     sh(worktree, "echo x > a; git add a; git commit -qm A; git rm -q a; git commit -qm B")
     sh(worktree, "blob=$(git rev-parse HEAD^:a); rm -f .git/objects/$(echo $blob | cut -c1-2)/$(echo $blob | cut -c3-)")
     snapshot = collect(worktree)
@@ -203,13 +209,13 @@ def test_what_a_job_left_running_is_ended_first(make: Make, mode: str) -> None:
     remove(worktree)
 
 
-def test_collecting_twice_gives_the_same_tree(make: Make, mode: str) -> None:
-    worktree = make(mode)
+def test_collecting_twice_gives_the_same_tree(make: Make, any_mode: str) -> None:
+    worktree = make(any_mode)
     sh(worktree, "echo x > a")
     assert collect(worktree).tree == collect(worktree).tree
 
 
-def test_files_below_a_submodule_keep_the_worktree(make: Make, project: repos.Repo, mode: str) -> None:
+def test_files_below_a_submodule_keep_the_worktree(make: Make, project: repos.Repo, any_mode: str) -> None:
     index = str(project.path / "sub.index")
     project.git("read-tree", project.tip(), GIT_INDEX_FILE=index)
     project.git("update-index", "--add", "--cacheinfo", f"160000,{project.tip()},lib", GIT_INDEX_FILE=index)
@@ -217,7 +223,7 @@ def test_files_below_a_submodule_keep_the_worktree(make: Make, project: repos.Re
     base = project.git("commit-tree", tree, "-p", project.tip(), "-m", "Sub")
     project.git("update-ref", "refs/heads/main", base)
     project.commit({".gitmodules": '[submodule "lib"]\n\tpath = lib\n\turl = ../lib\n'})
-    worktree = make(mode)
+    worktree = make(any_mode)
     sh(worktree, "echo x > lib/file; echo y > file")
     snapshot = collect(worktree)
     assert (paths(snapshot), snapshot.unsaved) == (["file"], ["lib/file"])

@@ -88,6 +88,19 @@ def test_what_outlived_its_owner_is_ended(root: Path, project: repos.Repo) -> No
         owner.wait()
 
 
+def test_ending_the_process_group_ends_the_whole_box(make: Make) -> None:
+    worktree = make()
+    token = worktree.record.token
+    with worktree.launch(["/bin/sh", "-c", "setsid sleep 600 & setsid sleep 600 & echo ready; wait"]) as ready:
+        job = subprocess.Popen(ready.argv, **ready.options(), stdout=subprocess.PIPE)
+    assert job.stdout is not None
+    assert job.stdout.readline() == b"ready\n"
+    os.killpg(job.pid, signal.SIGTERM)
+    job.stdout.close()
+    assert job.wait(10) != 0
+    wait_until(lambda: not running(token))
+
+
 def test_an_attempt_said_to_be_alive_is_left_alone(make: Make, root: Path) -> None:
     make().release()
     assert recover(root, alive=[("jone", 1)]) == []
