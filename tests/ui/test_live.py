@@ -4,6 +4,7 @@ from playwright.sync_api import Page, expect
 
 from ui.conftest import Watch
 from ui.fleet import House
+from ui.test_deciding import open_change
 
 RELOADED = "window.same === undefined"
 
@@ -71,6 +72,53 @@ def test_a_region_in_use_is_left_alone(fleet: House, page: Page) -> None:
     page.evaluate("document.activeElement.blur()")
     fleet.submit({"id": "BUG-03"})
     expect(page.get_by_role("link", name="BUG-02")).to_be_visible()
+
+
+def test_a_region_with_selected_text_is_left_alone(fleet: House, page: Page) -> None:
+    fleet.project()
+    fleet.submit({"id": "BUG-01"})
+    page.goto("/jobs")
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('[data-live=jobs] td'))")
+    fleet.submit({"id": "BUG-02"})
+    expect(page.locator("[data-live=counts]").get_by_role("link", name="all 2")).to_be_visible()
+    expect(page.get_by_role("link", name="BUG-02")).to_have_count(0)
+    page.evaluate("getSelection().removeAllRanges()")
+    fleet.submit({"id": "BUG-03"})
+    expect(page.get_by_role("link", name="BUG-02")).to_be_visible()
+
+
+def test_a_hidden_tab_asks_for_nothing(fleet: House, page: Page) -> None:
+    fleet.project()
+    page.goto("/jobs")
+    show = "hidden => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});"
+    show += "document.dispatchEvent(new Event('visibilitychange')) }"
+    page.evaluate(show, True)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    other = page.context.new_page()
+    other.goto("/jobs")
+    fleet.submit({"id": "BUG-01"})
+    expect(other.get_by_role("link", name="BUG-01")).to_be_visible()
+    assert asked == []
+    page.evaluate(show, False)
+    expect(page.get_by_role("link", name="BUG-01")).to_be_visible()
+
+
+def test_what_a_reader_unfolded_stays_open(fleet: House, page: Page) -> None:
+    _, change = open_change(fleet)
+    page.goto("/jobs/BUG-01")
+    fold = page.locator("#file-1")
+    fold.locator("summary").click()
+    expect(fold).not_to_have_attribute("open", "")
+    page.evaluate("document.activeElement.blur()")
+    fleet.do(fleet.control.store.decide(change, "Ada", "approve", "", fleet.control.clock.now()))
+    fleet.do(stir(fleet))
+    expect(page.locator("[data-live=change]")).to_contain_text("approved")
+    expect(fold).not_to_have_attribute("open", "")
+
+
+async def stir(fleet: House) -> None:
+    fleet.control.stir()
 
 
 def test_a_lost_control_plane_is_said_and_found_again(fleet: House, page: Page, watch: Watch) -> None:

@@ -66,6 +66,14 @@ def test_five_hundred_jobs_fit_in_a_hundred_kilobytes(fleet: House, page: Page) 
     assert len(html(fleet, "/")) < 100_000
 
 
+def test_a_large_fleet_fits_too(fleet: House, page: Page) -> None:
+    for n in range(90):
+        fleet.join(f"a-rather-long-name-for-an-agent-{n:03}", capabilities=tuple(f"capability:{m}" for m in range(20)))
+    assert len(html(fleet, "/agents")) < 100_000
+    page.goto("/agents")
+    expect(page.get_by_text("10 more agents are not shown")).to_be_visible()
+
+
 def test_a_large_diff_is_cut_and_folded(fleet: House, page: Page) -> None:
     fleet.project()
     hand = fleet.join("ada")

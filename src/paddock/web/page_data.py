@@ -21,7 +21,10 @@ Loader = Callable[[Control, Request], Awaitable[Data]]
 ROWS = 150
 FEW = 12
 JOURNAL_ROWS = 25
-JOB_JOURNAL_ROWS = 100
+JOB_JOURNAL_ROWS = 60
+AGENT_ROWS = 80
+# Bytes of a diff that are read for a page.
+DIFF_BYTES = 256 * 1024
 # Bytes of the latest log that are part of the page; the script and the raw link give the rest.
 LOG_TAIL = 16_000
 # For so long after an attempt's end more of its log may arrive.
@@ -141,10 +144,13 @@ def _log(control: Control, found: Mapping[str, Any], epoch: int) -> Data:
 async def _diff(control: Control, ref: str) -> Data:
     """What a change writes, by file."""
     change = await control.store.change(ref)
-    most = page_diff.ROOM * 4
-    data = await asyncio.to_thread(control.logs.read, change.job, change.epoch, "diff", 0, most)
+    data = await asyncio.to_thread(control.logs.read, change.job, change.epoch, "diff", 0, DIFF_BYTES)
     diff = page_diff.parse(data.decode(errors="replace"))
-    return {"files": diff.files, "cut": diff.cut, "address": render.link("/v1/changes", change.id, "diff")}
+    return {
+        "files": diff.files,
+        "cut": diff.cut or len(data) == DIFF_BYTES,
+        "address": render.link("/v1/changes", change.id, "diff"),
+    }
 
 
 async def agents(control: Control, request: Request) -> Data:
@@ -163,8 +169,8 @@ async def agents(control: Control, request: Request) -> Data:
         "filter": {"state": state, "version": version},
         "counts": counts,
         "versions": versions,
-        "agents": shown[:ROWS],
-        "more": max(len(shown) - ROWS, 0),
+        "agents": shown[:AGENT_ROWS],
+        "more": max(len(shown) - AGENT_ROWS, 0),
         "names": _names(running),
     }
 

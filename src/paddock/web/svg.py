@@ -47,15 +47,19 @@ def extent(attempts: Sequence[Mapping[str, Any]], created: int, now: int) -> tup
 
 
 def attempt(given: Mapping[str, Any], first: int, last: int, now: int) -> Markup:
-    """One attempt between two moments: from claim to start pale, from start to end in the colour of its state."""
+    """One attempt between two moments: from claim to start pale, from there in the colour of its state.
+
+    When a run started is known once it has ended; until then the whole attempt is drawn in that colour.
+    """
     size = max(last - first, 1)
 
     def at(moment: int) -> int:
         return min(max(round(WIDTH * (moment - first) / size), 0), WIDTH)
 
     claimed, ended = at(given["claimed"]), at(given["ended"] or now)
-    started = max(at(given["started"]), claimed) if given["started"] else ended
-    parts = [_RECT.format("prepare", claimed, 2, max(started - claimed, 2), 8)]
-    if given["started"]:
-        parts.append(_RECT.format(f"s-{given['state']}", started, 0, max(ended - started, 4), 12))
+    started = max(at(given["started"] or given["claimed"]), claimed)
+    parts = [
+        _RECT.format("prepare", claimed, 2, max(started - claimed, 2), 8),
+        _RECT.format(f"s-{given['state']}", min(started, WIDTH - 4), 0, max(ended - started, 4), 12),
+    ]
     return _SVG.format("lane", WIDTH, 12, f"attempt {given['epoch']}: {given['state']}", Markup("").join(parts))

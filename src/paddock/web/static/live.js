@@ -75,6 +75,6 @@ pause.onclick = () => {
   pause.setAttribute("aria-pressed", paused), (pause.textContent = paused ? "Paused" : "Live");
   listen(), paused ? (timer = void clearTimeout(timer)) : refresh();
 };
-document.onvisibilitychange = () => { listen(), later(); };
+document.onvisibilitychange = () => { (timer = void clearTimeout(timer)), listen(), later(); };
 for (const log of document.querySelectorAll("pre.log")) log.scrollTop = log.scrollHeight;
 setInterval(later, TICK_MS), setInterval(tail, TAIL_MS), listen(), tail();

@@ -1,0 +1,86 @@
+"""The journal in words, and the diff in lines: what needs no browser."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from paddock.core.states import AttemptState, ChangeState, JobState
+from paddock.web import page_diff, render, svg
+from paddock.web.page_words import SENTENCES, sentence
+
+SRC = Path(__file__).parents[2] / "src" / "paddock"
+FORMS = {
+    "attempt.": {state.value for state in AttemptState} - {AttemptState.LIVE},
+    "job.": {state.value for state in JobState},
+    "change.": {"approve", "reject", *(state.value for state in ChangeState if state is not ChangeState.OPEN)},
+}
+
+
+def written_types() -> Iterator[str]:
+    """The types of event that the store and the control plane write, as their source says."""
+    for path in [*(SRC / "store").rglob("*.py"), *(SRC / "control").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(func=ast.Attribute(attr="journal" | "note"), args=[first, *_]):
+                    yield from texts(first)
+
+
+def texts(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.IfExp):
+        yield from (*texts(node.body), *texts(node.orelse))
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.JoinedStr):
+        prefix = ast.literal_eval(node.values[0])
+        yield from (prefix + word for word in FORMS[prefix])
+
+
+def test_every_event_has_a_sentence() -> None:
+    assert set(written_types()) - set(SENTENCES) == set()
+
+
+def test_sentences_stay_whole_when_fields_are_missing_or_hostile() -> None:
+    event = {"type": "job.failed", "job": "j1", "agent": None, "data": {"reason": "{by} {0} <b>"}}
+    assert sentence(event, {"j1": "BUG-01"}) == "BUG-01 failed, {by} {0} <b>"
+    for kind in [*SENTENCES, "some.{thing}"]:
+        assert sentence({"type": kind, "job": None, "agent": None, "data": {}}, {})
+
+
+def test_content_that_looks_like_a_header_stays_content() -> None:
+    text = (
+        "diff --git a/a b/a.txt b/a b/a.txt\n--- a/a b/a.txt\n+++ b/a b/a.txt\n@@ -1,2 +1,2 @@\n"
+        "--- a/other\n+++ b/other\n diff --git a/x b/x\ndiff --git a/y b/y\nrename to y\n"
+    )
+    first, second = page_diff.parse(text).files
+    assert (first.path, first.added, first.removed) == ("a b/a.txt", 1, 1)
+    assert [kind for kind, _ in first.lines] == ["hunk", "del", "add", "ctx"]
+    assert (second.path, second.lines) == ("y", [("note", "rename to y")])
+
+
+@pytest.mark.parametrize("line", ["+", "+" + '"' * 90, "+" + "\u202e" * 90, "+" + "x" * 9_000])
+def test_a_diff_never_outgrows_its_page(line: str) -> None:
+    head = "diff --git a/a b/a\n@@ -0,0 +1,9999 @@\n"
+    diff = page_diff.parse(head + f"{line}\n" * 9_999)
+    assert diff.cut
+    data = {"diff": {"files": diff.files, "cut": True, "address": "/"}, "twin": ""}
+    macro = render._pages.from_string('{% import "_parts.html" as parts with context %}{{ parts.show_diff(diff) }}')
+    assert 20_000 < len(macro.render(data)) < 80_000
+
+
+def test_marks_and_spans() -> None:
+    assert render.visible("a\tb\nc\r\x1b\u202e\udc80") == "a\tb\nc␍␛⟨U+202E⟩⟨U+DC80⟩"
+    assert render.plain_log("\x1b[1;31mred\x1b[0m\r\nnext\rover\x1b]0;title\x07\n") == "red\nnext\nover\n"
+    assert [render.span(ms) for ms in (-5, 900, 42_000, 61_000, 3_700_000, 200_000_000)] == [
+        "0.0 s", "0.9 s", "42 s", "1 min 1 s", "1 h 1 min", "2 d",
+    ]  # fmt: skip
+    assert render.link("/jobs", "../x?y#z", state="a&b", none=None) == "/jobs/..%2Fx%3Fy%23z?state=a%26b"
+
+
+def test_drawings_hold_whatever_the_clock_says() -> None:
+    attempt = {"epoch": 1, "state": "done", "claimed": 5_000, "started": 9_000, "ended": 1_000}
+    assert "width" in svg.attempt(attempt, 2_000, 2_000, 3_000)
+    assert "of 0 slots" in svg.slots(0, 0)
+    assert svg.stack({}) == ""
+    assert svg.extent([], 7, 9) == (7, 8)
