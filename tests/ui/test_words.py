@@ -72,8 +72,8 @@ def test_a_diff_never_outgrows_its_page(line: str) -> None:
 def test_marks_and_spans() -> None:
     assert render.visible("a\tb\nc\r\x1b\u202e\udc80") == "a\tb\nc␍␛⟨U+202E⟩⟨U+DC80⟩"
     assert render.plain_log("\x1b[1;31mred\x1b[0m\r\nnext\rover\x1b]0;title\x07\n") == "red\nnext\nover\n"
-    assert [render.span(ms) for ms in (-5, 900, 42_000, 61_000, 3_700_000, 200_000_000)] == [
-        "0.0 s", "0.9 s", "42 s", "1 min 1 s", "1 h 1 min", "2 d",
+    assert [render.span(ms) for ms in (-5, 900, 42_000, 61_000, 120_000, 3_700_000, 200_000_000)] == [
+        "0.0 s", "0.9 s", "42 s", "1 min 1 s", "2 min", "1 h 1 min", "2 d",
     ]  # fmt: skip
     assert render.link("/jobs", "../x?y#z", state="a&b", none=None) == "/jobs/..%2Fx%3Fy%23z?state=a%26b"
 

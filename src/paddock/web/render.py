@@ -77,10 +77,15 @@ def span(ms: int) -> str:
     if ms < _MINUTE:
         return f"{ms // _SECOND} s"
     if ms < _HOUR:
-        return f"{ms // _MINUTE} min {ms % _MINUTE // _SECOND} s" if ms < 10 * _MINUTE else f"{ms // _MINUTE} min"
+        return _two(ms, _MINUTE, "min", _SECOND, "s") if ms < 10 * _MINUTE else f"{ms // _MINUTE} min"
     if ms < 2 * _DAY:
-        return f"{ms // _HOUR} h {ms % _HOUR // _MINUTE} min"
+        return _two(ms, _HOUR, "h", _MINUTE, "min")
     return f"{ms // _DAY} d"
+
+
+def _two(ms: int, large: int, word: str, small: int, less: str) -> str:
+    rest = ms % large // small
+    return f"{ms // large} {word} {rest} {less}" if rest else f"{ms // large} {word}"
 
 
 def _short(ms: int) -> str:
