@@ -80,7 +80,8 @@ class Beats:
             wait = self._next - time.monotonic()
             if wait > 0:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._kicked.wait(), wait)
+                    async with asyncio.timeout(wait):
+                        await self._kicked.wait()
             await self.once()
 
     async def once(self) -> None:
@@ -111,15 +112,20 @@ class Beats:
 
         Raises: Stale, Unreachable.
         """
-        self._answered = self._answered or asyncio.get_running_loop().create_future()
-        answered = self._answered
-        self.kick()
         try:
-            await asyncio.wait_for(asyncio.shield(answered), CONFIRM_S)
+            async with asyncio.timeout(CONFIRM_S):
+                await self.answered()
         except TimeoutError:
             raise Unreachable("the control plane did not confirm the lease in time") from None
         if run.stop.why == "stale":
             raise Stale()
+
+    async def answered(self) -> None:
+        """Asks for a beat and returns once one that began after this call was answered."""
+        self._answered = self._answered or asyncio.get_running_loop().create_future()
+        answered = self._answered
+        self.kick()
+        await asyncio.shield(answered)
 
     async def _deliver(self, body: bytes) -> Answer:
         headers = {AGENT_HEADER: self._identity.agent, SIGNATURE_HEADER: sign(body, "beat", self._key)}

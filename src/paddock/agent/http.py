@@ -13,6 +13,8 @@ from paddock.core.errors import BadInput, Unreachable
 
 MAX_ANSWER = 64 << 20
 MAX_HEAD = 32 << 10
+# Time limits are asyncio.timeout: the wait_for of Python 3.11 can swallow a cancellation.
+_BEGIN_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,15 @@ class Client:
         async with self._lock:
             reused = self._streams is not None
             try:
-                return await asyncio.wait_for(self._exchange(path, body, headers), seconds)
+                async with asyncio.timeout(seconds):
+                    return await self._exchange(path, body, headers)
             except (OSError, EOFError, TimeoutError, ValueError) as error:
                 await self.close()
                 if not reused or isinstance(error, TimeoutError):
                     raise Unreachable(_told(error)) from None
             try:  # a connection that was kept alive may have been closed meanwhile
-                return await asyncio.wait_for(self._exchange(path, body, headers), seconds)
+                async with asyncio.timeout(seconds):
+                    return await self._exchange(path, body, headers)
             except (OSError, EOFError, TimeoutError, ValueError) as error:
                 await self.close()
                 raise Unreachable(_told(error)) from None
@@ -78,13 +82,15 @@ class Client:
     async def stream(self, path: str, headers: Mapping[str, str]) -> AsyncIterator[bytes]:
         """The lines of a long answer, on a connection of its own. Raises: Unreachable when it cannot begin or ends."""
         try:
-            reader, writer = await asyncio.wait_for(self._connect(), 30)
+            async with asyncio.timeout(_BEGIN_S):
+                reader, writer = await self._connect()
         except (OSError, TimeoutError) as error:
             raise Unreachable(_told(error)) from None
         try:
             writer.write(self._head("GET", path, headers))
             await writer.drain()
-            status, _ = await asyncio.wait_for(_read_head(reader), 30)
+            async with asyncio.timeout(_BEGIN_S):
+                status, _ = await _read_head(reader)
             if status != 200:
                 raise Unreachable(f"{path} answers {status}")
             while line := await reader.readline():

@@ -33,6 +33,8 @@ from paddock.workspace import recover
 _log = logging.getLogger("paddock.agent")
 SWEEP_S = 20.0
 ACTIVATION_TRIES = 60
+# How long a process that ends goes on trying to tell what its last runs did; the outbox keeps what it could not.
+LAST_WORDS_S = 5.0
 
 
 def run(config: AgentConfig) -> int:
@@ -133,9 +135,9 @@ class Agent:
             asyncio.create_task(self._wake(), name="wake"),
             asyncio.create_task(self._sweeps(), name="sweep"),
         ]
-        ending: asyncio.Task[object] = asyncio.create_task(self._ending.wait(), name="end")
+        ending = asyncio.create_task(self._until_ended(), name="end")
         try:
-            await asyncio.wait((ending, *tasks), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({ending, *tasks}, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 if task.done():
                     task.result()  # an error of a loop is the agent's end
@@ -150,6 +152,9 @@ class Agent:
             await asyncio.gather(ending, *tasks, return_exceptions=True)
         return 0
 
+    async def _until_ended(self) -> None:
+        await self._ending.wait()
+
     def _end(self) -> None:
         """The first signal drains; the second hands back what still runs."""
         if self._ending.is_set():
@@ -159,16 +164,15 @@ class Agent:
     async def _drain(self) -> None:
         """Takes no more jobs, lets the running ones finish for a while, hands back the rest, tells what happened."""
         self._beats.draining = True
-        self._status.say("beat", "draining")
         self._beats.kick()
         await self._slots.wait(self._config.drain_s)
         self._slots.stop_all("shutdown")
         await self._slots.wait(None)
-        for _ in range(20):
-            if not self._journal.pending(1):
-                return
-            self._beats.kick()
-            await asyncio.sleep(0.1)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_S):
+                await self._beats.answered()
+                while self._journal.pending(1):
+                    await self._beats.answered()
 
     async def _wake(self) -> None:
         """The push channel: whatever comes on it means *beat now*."""

@@ -49,7 +49,8 @@ class Stream:
         self._closed = True
         self._more.set()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._task, seconds)
+            async with asyncio.timeout(seconds):
+                await self._task
 
     async def _ship(self) -> None:
         while not self._refused:

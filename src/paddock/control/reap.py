@@ -68,7 +68,8 @@ class Reaper:
         if due is not None:
             timeout = min(timeout, max(0.01, (due - self._control.clock.now()) / 1_000))
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._control.stirred.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self._control.stirred.wait()
         rest = self._dispatcher.rest()
         if rest:
             await asyncio.sleep(rest)
