@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from paddock.runners import junit
 from paddock.runners.base import Run, RunFailed
 from paddock.runners.process import run_process
 from paddock.workspace import RepoCache, create, remove
+from paddock.workspace.layout import locked
 
 JUNIT = "/paddock/out/junit.xml"
 MOST_NAMES = 100
@@ -108,15 +110,19 @@ def _tell(check: Checked, before: frozenset[str] | None, missing: list[str]) -> 
 async def _base_failures(
     run: Run, cache: RepoCache, base: str, checks: Sequence[Sequence[str]]
 ) -> list[frozenset[str] | None]:
+    """Which tests fail on the base; many changes on one base ask at once, so only the first runs the checks."""
     path = _memory(cache, cache.tree_of(base), checks)
-    try:
-        known = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
-        run.say("running the checks on the base")
-        done = await run_checks(run, cache, base, "base", checks)
-        remember(cache, cache.tree_of(base), done)
-        return [check.failing for check in done]
-    return [None if names is None else frozenset(names) for names in known]
+    path.parent.mkdir(exist_ok=True, mode=0o700)
+    with ExitStack() as held:
+        await asyncio.to_thread(held.enter_context, locked(path.with_suffix(".lock")))
+        try:
+            known = json.loads(path.read_text())
+        except (FileNotFoundError, ValueError):
+            run.say("running the checks on the base")
+            done = await run_checks(run, cache, base, "base", checks)
+            remember(cache, cache.tree_of(base), done)
+            return [check.failing for check in done]
+        return [None if names is None else frozenset(names) for names in known]
 
 
 def remember(cache: RepoCache, tree: str, done: Sequence[Checked]) -> None:

@@ -8,7 +8,7 @@ from paddock.core.errors import PaddockError
 from paddock.web import api, openapi, pages
 from paddock.web.agents_api import AgentApi, Receive, Scope, Send
 from paddock.web.guard import Guard
-from paddock.web.problem import on_http_error, on_paddock_error
+from paddock.web.problem import on_http_error, on_internal_error, on_paddock_error
 
 
 class App:
@@ -18,7 +18,11 @@ class App:
         self._agents = AgentApi(control)
         inner = Starlette(
             routes=[*api.routes, *openapi.routes, *pages.routes],
-            exception_handlers={PaddockError: on_paddock_error, HTTPException: on_http_error},
+            exception_handlers={
+                PaddockError: on_paddock_error,
+                HTTPException: on_http_error,
+                Exception: on_internal_error,
+            },
         )
         inner.state.control = control
         self._operators = Guard(inner)

@@ -31,3 +31,11 @@ async def on_http_error(_request: Request, error: Exception) -> Response:
     code = {404: "not_found", 405: "method_not_allowed"}.get(status, "error")
     told = {"code": code, "message": getattr(error, "detail", "error"), "hint": "", "retryable": False, "where": ""}
     return JSONResponse({"error": told}, status_code=status)
+
+
+async def on_internal_error(_request: Request, error: Exception) -> Response:
+    """Starlette's handler for our own faults; the server's log has the traceback, the caller has a plain word."""
+    message = f"internal error: {type(error).__name__}"
+    hint = "the control plane's log has the details; please report it"
+    told = {"code": "internal", "message": message, "hint": hint, "retryable": False, "where": ""}
+    return JSONResponse({"error": told}, status_code=500)

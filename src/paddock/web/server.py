@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +66,18 @@ def lock_home(home: Path) -> int:
     return handle
 
 
+class _Server(uvicorn.Server):
+    """Ends the open event streams before it waits for its connections."""
+
+    def __init__(self, config: uvicorn.Config, control: Control) -> None:
+        super().__init__(config)
+        self._control = control
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._control.bus.close()
+        await super().shutdown(sockets)
+
+
 async def serve(control: Control, sock: socket.socket, ready: Callable[[], None] | None = None) -> None:
     """Serves until SIGTERM or SIGINT, or until the task is cancelled."""
     config = uvicorn.Config(
@@ -79,7 +92,7 @@ async def serve(control: Control, sock: socket.socket, ready: Callable[[], None]
         server_header=False,
         date_header=False,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config, control)
     reaper = Reaper(control)
     reaper.start()
     if ready is not None:  # the socket listens already: who connects now waits for the first turn of the loop
@@ -88,6 +101,10 @@ async def serve(control: Control, sock: socket.socket, ready: Callable[[], None]
         await server.serve(sockets=[sock])
     finally:
         await reaper.stop()
+
+
+def _told_already(_number: int, _frame: object) -> None:
+    """The server has stopped because of this signal; what is left to do is to close in order."""
 
 
 def run(
@@ -109,6 +126,8 @@ def run(
         finally:
             await control.close()
 
+    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has stopped
+        signal.signal(number, _told_already)
     try:
         uvloop.run(main())
     finally:
