@@ -36,8 +36,8 @@ STOPPABLE = frozenset(JobState) - RETRIABLE - {JobState.DONE}
 
 async def fleet(control: Control, _request: Request) -> Data:
     """The four numbers, what needs a person, what runs, what happened last."""
-    figures, agents, waiting, parked, running, recent, events = await asyncio.gather(
-        views.fleet(control),
+    figures = await views.fleet(control)
+    agents, waiting, parked, running, recent, events = await asyncio.gather(
         views.agents(control),
         views.changes(control, state=ChangeState.OPEN, limit=FEW),
         views.jobs(control, JobFilter(state=JobState.PARKED, system=True, limit=FEW)),
