@@ -129,7 +129,6 @@ class Agent:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end)
-        await self._sweep()
         tasks: list[asyncio.Task[None]] = [
             asyncio.create_task(self._beats.run(), name="beat"),
             asyncio.create_task(self._wake(), name="wake"),
@@ -195,8 +194,8 @@ class Agent:
 
     async def _sweeps(self) -> None:
         while True:
-            await asyncio.sleep(SWEEP_S * (0.75 + random.random() / 2))
             await self._sweep()
+            await asyncio.sleep(SWEEP_S * (0.75 + random.random() / 2))
 
     async def _sweep(self) -> None:
         """Saves what dead runs on this host wrote, whoever ran them."""

@@ -36,8 +36,10 @@ class Settlement:
 
 def settle(ended: AttemptState, code: str, has_change: bool, job: Standing, chance: float) -> Settlement:
     """The fate of the job after an attempt ended so. `chance` in [0, 1) is the dice for the backoff."""
-    if ended is AttemptState.DONE:
-        return Settlement(state=JobState.IN_REVIEW if has_change else JobState.DONE)
+    if ended is AttemptState.DONE and not has_change:
+        return Settlement(state=JobState.DONE)
+    if ended is AttemptState.DONE and not job.cancelling:
+        return Settlement(state=JobState.IN_REVIEW)
     if ended is AttemptState.CANCELLED or job.cancelling:
         return Settlement(state=JobState.CANCELLED, reason="cancelled", lost=ended is AttemptState.LOST)
     if ended is AttemptState.RETURNED or (ended is AttemptState.REFUSED and code in PASSING_REFUSALS):

@@ -42,6 +42,8 @@ async def run(job: Run) -> Outcome:
 
 async def _move(job: Run, cache: RepoCache, tip: str, commit: str, result: dict[str, Any]) -> Outcome:
     await job.confirm()
+    if job.stop.why:
+        return stopped(job)
     job.say("moving the branch")
     try:
         await asyncio.to_thread(move_branch, cache, job.order.payload["branch"], tip, commit)

@@ -1,4 +1,4 @@
-"""`test.run`: the project's checks on a change's head, by someone other than its author."""
+"""`test.run`: the project's checks on a change's head, in a fresh worktree that its author never touched."""
 
 import asyncio
 

@@ -62,7 +62,8 @@ def sentence(event: Mapping[str, Any], names: Mapping[str, str]) -> str:
     fields["job"] = names.get(job or "") or fields["name"] or job or ""
     fields["agent"] = agent or fields["name"]
     form = SENTENCES.get(event["type"], "{job} {agent} " + event["type"].replace("{", "(").replace("}", ")"))
-    return form.format_map(fields).replace(" ()", "").strip().removesuffix(",")
+    told: str = form.format_map(fields)
+    return told.replace(" ()", "").strip().removesuffix(",")
 
 
 def told(events: Iterable[Mapping[str, Any]], names: Mapping[str, str]) -> list[dict[str, Any]]:

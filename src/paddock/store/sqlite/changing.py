@@ -191,6 +191,8 @@ def _move_author(work: Work, author: JobRecord, state: JobState, reason: str) ->
 
 def _cancel_serving(work: Work, change: str) -> None:
     for row in work.tx.all("jobs_serving", change=change):
+        if row["state"] == JobState.LEASED and work.tx.run("request_cancel", id=row["id"]):
+            work.journal("cancel.requested", row["id"], row["agent"], reason="its change is closed")
         if JobState(row["state"]) in (JobState.READY, JobState.BLOCKED):
             work.tx.run(
                 "move_job",

@@ -53,7 +53,7 @@ def _end(work: Work, job: JobRecord, outcome: Outcome, ended: AttemptState, fate
     """Fenced: writes nothing unless job, epoch and session are still the current ones."""
     move(JOB, f"job {job.id}", job.state, fate.state)
     change = None
-    if ended is AttemptState.DONE and outcome.change is not None:
+    if fate.state is JobState.IN_REVIEW and outcome.change is not None:
         change = changing.open_change(work, job, outcome.change)
     settled = work.tx.run(
         "settle_job",
