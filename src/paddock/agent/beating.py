@@ -141,7 +141,7 @@ class Beats:
                 told = error.message
             tries += 1
             self._status.say("beat", told)
-            self._status.write()
+            self._status.soon()
             await asyncio.sleep(0.1 + backoff(tries, random.random(), base_ms=200, cap_ms=5_000) / 1_000)
 
     def _take(self, answer: Answer, beat: Beat) -> None:
@@ -165,7 +165,7 @@ class Beats:
             self._accept(reply.jobs)
         self._status.say("beat", f"waiting {seconds:.0f} s")
         self._status.fact(last_beat=reply.now, next_beat=reply.now + int(seconds * 1_000), seq=self._seq)
-        self._status.write()
+        self._status.soon()
 
     def _refused(self, code: str, message: str, status: int) -> None:
         if code == "stale_session":

@@ -216,6 +216,7 @@ class Agent:
 
     async def close(self) -> None:
         """Closes what is open."""
+        self._status.write()
         await self._slots.close()
         await self._client.close()
         self._journal.close()

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Iterable
 
 from paddock.control.plane import Control
 from paddock.control.presence import Presence
@@ -16,54 +17,51 @@ START_WITHIN_MS = 900_000
 _REST = 9
 
 
-class Dispatcher:
-    """Keeps the lanes fresh and wakes as many agents as there is work for."""
+async def refresh(control: Control) -> None:
+    """Reads the lanes anew when something changed."""
+    if not control.lanes_stale:
+        return
+    control.lanes_stale = False
+    began = time.monotonic()
+    control.lanes = await control.store.lanes(control.clock.now())
+    ended = time.monotonic()
+    control.lanes_rest_until = ended + _REST * (ended - began)
 
-    def __init__(self, control: Control) -> None:
-        self._control = control
-        self._rest_until = 0.0
 
-    async def refresh(self) -> None:
-        """Reads the lanes anew when something changed."""
-        control = self._control
-        if not control.lanes_stale:
-            return
-        control.lanes_stale = False
-        began = time.monotonic()
-        control.lanes = await control.store.lanes(control.clock.now())
-        ended = time.monotonic()
-        self._rest_until = ended + _REST * (ended - began)
+def announce(control: Control, lanes: Iterable[str]) -> None:
+    """Takes note of jobs that have just become ready, one lane's name for each, and wakes agents for them at once."""
+    for lane in lanes:
+        jobs, due = control.lanes.get(lane, (0, None))
+        control.lanes[lane] = (jobs + 1, due)
+    wake_idle(control)
 
-    def rest(self) -> float:
-        """Seconds to wait before the lanes may be read again."""
-        return max(0.0, self._rest_until - time.monotonic())
 
-    def wake_idle(self) -> None:
-        """Wakes agents that could take what is ready now, no more of them than there are jobs."""
-        control = self._control
-        now = control.clock.now()
-        open_ = {lane: jobs for lane, (jobs, _) in control.lanes.items() if jobs}
-        if not open_:
-            return
-        chosen = []
-        for agent in control.fleet:
-            if agent.woken or agent.running >= agent.slots or agent.draining or not agent.online(now):
-                continue
-            lane = next((lane for lane in open_ if not _unfit(agent, lane)), None)
-            if lane is None:
-                continue
-            agent.woken = True
-            chosen.append(agent.agent)
-            open_[lane] -= agent.slots - agent.running
-            if open_[lane] <= 0:
-                del open_[lane]
-                if not open_:
-                    break
-        control.bus.wake(chosen)
+def wake_idle(control: Control) -> None:
+    """Wakes agents that could take what is ready now, no more of them than there are jobs."""
+    now = control.clock.now()
+    open_ = {lane: jobs for lane, (jobs, _) in control.lanes.items() if jobs}
+    if not open_:
+        return
+    chosen = []
+    for agent in control.fleet:
+        if agent.woken or agent.running >= agent.slots or agent.draining or not agent.online(now):
+            continue
+        lane = next((lane for lane in open_ if not _unfit(agent, lane)), None)
+        if lane is None:
+            continue
+        agent.woken = True
+        chosen.append(agent.agent)
+        open_[lane] -= agent.slots - agent.running
+        if open_[lane] <= 0:
+            del open_[lane]
+            if not open_:
+                break
+    control.bus.wake(chosen)
 
-    def next_due(self) -> int | None:
-        """When the next delayed job is due, in epoch milliseconds."""
-        return min((due for _, due in self._control.lanes.values() if due is not None), default=None)
+
+def next_due(control: Control) -> int | None:
+    """When the next delayed job is due, in epoch milliseconds."""
+    return min((due for _, due in control.lanes.values() if due is not None), default=None)
 
 
 def lanes_for(control: Control, agent: Presence) -> tuple[str, ...]:

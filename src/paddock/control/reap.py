@@ -6,8 +6,9 @@ a blocked process), everyone gets one full lease, for nobody could renew meanwhi
 
 import asyncio
 import contextlib
+import time
 
-from paddock.control.dispatch import Dispatcher
+from paddock.control import dispatch
 from paddock.control.plane import Control
 
 TICK_S = 1.0
@@ -18,7 +19,6 @@ class Reaper:
 
     def __init__(self, control: Control) -> None:
         self._control = control
-        self._dispatcher = Dispatcher(control)
         self._task: asyncio.Task[None] | None = None
         self._last = control.clock.now()
         # When it last went round without an error, in epoch milliseconds; shown, so that silence is seen.
@@ -50,12 +50,12 @@ class Reaper:
             await control.store.forgive(now + control.lease_ms, now)
         elif self._may_hold_leases() and await control.store.expire(now):
             control.stir()
-        due = self._dispatcher.next_due()
+        due = dispatch.next_due(control)
         control.stirred.clear()
         if due is not None and due <= now:
             control.lanes_stale = True
-        await self._dispatcher.refresh()
-        self._dispatcher.wake_idle()
+        await dispatch.refresh(control)
+        dispatch.wake_idle(control)
         self.last_success = now
 
     def _may_hold_leases(self) -> bool:
@@ -64,12 +64,12 @@ class Reaper:
     async def _wait(self) -> None:
         """Until the next tick, or until something stirs, but never reading lanes more than a tenth of the time."""
         timeout = TICK_S
-        due = self._dispatcher.next_due()
+        due = dispatch.next_due(self._control)
         if due is not None:
             timeout = min(timeout, max(0.01, (due - self._control.clock.now()) / 1_000))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self._control.stirred.wait()
-        rest = self._dispatcher.rest()
-        if rest:
+        rest = self._control.lanes_rest_until - time.monotonic()
+        if rest > 0:
             await asyncio.sleep(rest)

@@ -1,6 +1,8 @@
 """Jobs and projects on their way in."""
 
+from paddock.control.dispatch import announce
 from paddock.control.plane import Control
+from paddock.core import matching
 from paddock.core.errors import BadInput
 from paddock.core.job import Batch, parse_batch, settle
 from paddock.core.scope import check_rule
@@ -31,6 +33,7 @@ async def submit(control: Control, raw: object) -> dict[str, object]:
         opens_done=opens.done if opens else 0,
     )
     batch_id, jobs = await control.store.submit(submission, control.clock.now())
+    announce(control, [matching.lane(batch.project, job.kind, job.requires) for job in settled if not job.depends_on])
     control.stir()
     return {"batch": batch_id, "jobs": [{"id": job, "name": name} for job, name in jobs]}
 
