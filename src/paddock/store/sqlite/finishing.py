@@ -7,7 +7,7 @@ from paddock.core.states import FINAL, JOB, AttemptState, JobState, move
 from paddock.store.records import JobRecord
 from paddock.store.sqlite import changing, releasing
 from paddock.store.sqlite.statements import Row
-from paddock.store.sqlite.work import Work, to_json
+from paddock.store.sqlite.work import Work, record, to_json
 from paddock.wire.messages import Outcome
 
 # The code of an outcome that only says where the work of a dead run is kept.
@@ -19,7 +19,7 @@ def finish(work: Work, agent: str, session: str, outcome: Outcome) -> str:
     row = work.tx.one("job", id=outcome.job)
     if row is None:
         return "unknown_job"
-    job = work.job(outcome.job)
+    job = record(JobRecord, row)
     if job.state is not JobState.LEASED or job.epoch != outcome.epoch or job.session != session:
         return _late(work, agent, session, outcome)
     ended = AttemptState(outcome.status)

@@ -26,6 +26,10 @@ def statements() -> dict[str, str]:
     return out
 
 
+# A statement's columns, learnt at its first row; the schema does not change while a store is open.
+_columns: dict[str, tuple[str, ...]] = {}
+
+
 class Tx:
     """Runs named statements on one connection; the engine decides what transaction they are in."""
 
@@ -39,7 +43,9 @@ class Tx:
         first = next(cursor, None)
         if first is None:
             return []
-        names = [column[0] for column in cursor.get_description()]
+        names = _columns.get(name)
+        if names is None:
+            names = _columns[name] = tuple(column[0] for column in cursor.get_description())
         return [dict(zip(names, row, strict=True)) for row in (first, *cursor)]
 
     def one(self, name: str, /, **values: Any) -> Row | None:
