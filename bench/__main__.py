@@ -1,0 +1,58 @@
+"""`python -m bench [--json] [--quick] [NAME…]`: measures the budgets. Exit code 1 when one is missed."""
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+import time
+
+from bench.place import temporary
+from bench.report import Report, say
+
+# What runs, in this order: name → what it needs to be told apart.
+BENCHES = ("cli", "agent_memory", "dispatch", "jobs", "beats", "worktrees")
+# The smoke run leaves out what cannot be small.
+QUICK = ("cli", "agent_memory", "dispatch", "jobs", "beats")
+
+
+def main() -> int:
+    """Runs what was named, or everything; one JSON object per line with --json."""
+    parser = argparse.ArgumentParser("./dev bench", description="Measures the budgets on real parts.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(BENCHES)}")
+    parser.add_argument("--json", action="store_true", help="one JSON object per bench, one per line")
+    parser.add_argument("--quick", action="store_true", help="a smoke run; its figures mean nothing and miss nothing")
+    given = parser.parse_args()
+    unknown = [name for name in given.names if name not in BENCHES]
+    if unknown:
+        parser.error(f"there is no bench {unknown[0]!r}; there are: {', '.join(BENCHES)}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    missed: list[str] = []
+    for name in given.names or (QUICK if given.quick else BENCHES):
+        began = time.monotonic()
+        report = run(name, quick=given.quick)
+        say(f"{name}: {time.monotonic() - began:.0f} s")
+        print(report.json().decode() if given.json else report.table(), flush=True)
+        missed += [f"{name}.{figure}" for figure in report.missed]
+    if missed:
+        say(f"missed: {', '.join(missed)}")
+    return 1 if missed and not given.quick else 0
+
+
+def run(name: str, *, quick: bool) -> Report:
+    """One bench in a place of its own."""
+    with temporary(quick=quick) as place:
+        report: Report = importlib.import_module(f"bench.{name}").measure(place)
+        return report
+
+
+if __name__ == "__main__":
+    # What a user's shell says of a fleet must not lead a bench to it.
+    for variable in [name for name in os.environ if name.startswith("PADDOCK_")]:
+        del os.environ[variable]
+    try:
+        code = main()
+    except KeyboardInterrupt:
+        say("interrupted")
+        code = 130
+    sys.exit(code)

@@ -1,0 +1,35 @@
+"""What the kernel says of a process."""
+
+import os
+import time
+from pathlib import Path
+
+_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+
+
+def memory_mb(pid: int) -> dict[str, float]:
+    """Resident, proportional and private memory in MB of 2^20 bytes."""
+    found: dict[str, int] = {}
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
+        name, value = line.split(":")
+        found[name] = int(value.split()[0])
+    private = found["Private_Clean"] + found["Private_Dirty"]
+    return {"rss_mb": found["Rss"] / 1024, "pss_mb": found["Pss"] / 1024, "private_mb": private / 1024}
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) * _TICK_S
+
+
+class CpuShare:
+    """The part of one core that a process used since this was made."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._began, self._used = time.monotonic(), cpu_seconds(pid)
+
+    def value(self) -> float:
+        """1.0 is one whole core."""
+        return (cpu_seconds(self._pid) - self._used) / (time.monotonic() - self._began)
