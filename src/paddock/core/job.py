@@ -11,6 +11,8 @@ from paddock.core import graph, kinds, scope
 from paddock.core.errors import BadInput
 
 MAX_JOBS = 20_000
+# Bytes of JSON that one job's fields may take together: they must fit into one signed order.
+MAX_FIELDS = 128 * 1024
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 CAPABILITY = re.compile(r"[a-z0-9][a-z0-9._:+-]{0,63}\Z")
 
@@ -155,6 +157,8 @@ def _settle_job(job: BatchJob, defaults: JobFields, urgency: int, where: str) ->
     except BadInput as error:
         message = error.message.removeprefix("job.")
         raise BadInput(f"job {job.id!r}: {message}", hint=error.hint, where=where) from None
+    if len(msgspec.json.encode((payload, settled.scope, settled.requires, settled.accept))) > MAX_FIELDS:
+        raise BadInput(f"job {job.id!r} is too large: its fields take more than {MAX_FIELDS:,} bytes", where=where)
     for word in settled.requires:
         if not CAPABILITY.match(word):
             raise BadInput(f"job {job.id!r}: {word!r} is no capability", where=f"{where}.requires")

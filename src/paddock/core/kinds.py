@@ -104,6 +104,8 @@ def check_payload(kind: Kind, payload: Mapping[str, Any], where: str) -> None:
     for name, value in payload.get("env", {}).items():
         if not isinstance(value, str) or not name.isidentifier():
             raise BadInput(f"{where}.payload.env.{name}: expected a variable's name and a text")
+        if "\0" in value:
+            raise BadInput(f"{where}.payload.env.{name}: a value holds a NUL")
 
 
 _words = {str: "a text", list: "a list", dict: "a mapping", int: "a whole number"}
