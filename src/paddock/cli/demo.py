@@ -23,7 +23,8 @@ def main(verb: str, words: list[str]) -> int:
     found = args.read(_parser(verb), words)
     settings = args.settings_of(found)
     demo_input.check_words(found)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     with contextlib.ExitStack() as stack:
         home = stack.enter_context(_home(found.keep))
         task = demo_input.prepare(found, home)

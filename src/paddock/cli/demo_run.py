@@ -98,6 +98,7 @@ class Demo:
         self._moved = time.monotonic()
         self._seen: object = None
         self._quiet = 0
+        self._requires: dict[str, set[str]] = {}
         self.jobs: list[dict[str, Any]] = []
         self._system: list[dict[str, Any]] = []
         self._changes: list[dict[str, Any]] = []
@@ -168,9 +169,17 @@ class Demo:
         if any(job["state"] == JobState.LEASED for job in every):
             self._moved = time.monotonic()
             return True
-        claimable = any(job["state"] in CLAIMABLE for job in every)
+        claimable = any(job["state"] in CLAIMABLE and self._someone_can(job) for job in every)
         merging = any(change["state"] == ChangeState.APPROVED for change in self._changes)
         return (claimable or merging) and time.monotonic() - self._moved < STALL
+
+    def _someone_can(self, job: dict[str, Any]) -> bool:
+        """Whether any agent has what a job requires; while none is there yet, one may come."""
+        if job["id"] not in self._requires:
+            self._requires[job["id"]] = set(self._api.get(at("jobs", job["id"]))["requires"])
+        wanted = self._requires[job["id"]]
+        agents = self._api.get("/v1/agents") if wanted else []
+        return not agents or any(wanted <= set(agent["capabilities"]) for agent in agents)
 
     def _waiting(self) -> int:
         """Changes that wait for a person."""
@@ -183,10 +192,18 @@ class Demo:
         for job in self.jobs:
             waits = not self._approve and (job["id"] in open_jobs or self._waits_behind(job, open_jobs))
             if job["state"] != JobState.DONE and not waits:
-                why = self._api.get(at("jobs", job["id"], "why"))["summary"]
-                why = why.removeprefix(f"it is {job['state']}: ")
+                why = self._why(job)
                 found.append({"job": job["id"], "name": job["name"], "state": job["state"], "why": why})
         return found
+
+    def _why(self, job: dict[str, Any]) -> str:
+        """Why a job stands where it stands, with what its last attempt said of itself."""
+        why = str(self._api.get(at("jobs", job["id"], "why"))["summary"]).removeprefix(f"it is {job['state']}: ")
+        attempts = self._api.get(at("jobs", job["id"]))["attempts"]
+        last = attempts[-1] if attempts and attempts[-1]["state"] == job["state"] else {}
+        if last.get("detail") and last["detail"] not in why:
+            return f"{why}: {last['detail']}"
+        return f"{why} {last['exit_code']}" if last.get("exit_code") else why
 
     def _waits_behind(self, job: dict[str, Any], open_jobs: set[str]) -> bool:
         """Whether a blocked job waits, through others or not, for nothing but changes that wait for a person."""

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from paddock.cli.demo_input import Task
-from paddock.core.states import FINAL, JobState
+from paddock.core.states import CLAIMABLE, FINAL, JobState
 
-# States in which a job has come as far as it can: ended, at the gate, or behind one of those.
-_SETTLED = FINAL | {JobState.IN_REVIEW, JobState.BLOCKED}
+# States in which nothing of a job can be lost: ended, at the gate, or still in the queue.
+_SETTLED = FINAL | CLAIMABLE | {JobState.IN_REVIEW, JobState.BLOCKED}
 
 
 @dataclass(frozen=True, kw_only=True)
