@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from paddock.wire.keys import Signer
 from paddock.wire.logs import LogChunk
 from paddock.wire.messages import Held, JobOrder, Outcome
 
+_AGAIN_S = 1.0
 _log = logging.getLogger("paddock.agent")
 
 
@@ -55,6 +57,7 @@ class Slots:
         self._confirm = confirm
         self._client = Client(config.server)
         self._runs: dict[str, Active] = {}
+        self._ended: list[tuple[str, Outcome]] = []
         self.agent = ""
         self.key: Signer | None = None
 
@@ -109,9 +112,24 @@ class Slots:
             told = await self._attempt(run, streams)
         finally:
             await asyncio.gather(*(stream.close() for stream in streams))
-        self._journal.put([self._complete(run, told)])
-        del self._runs[order.job]
-        self._status.done(order.job)
+        self._ended.append((order.job, self._complete(run, told)))
+        if len(self._ended) == 1:
+            asyncio.get_running_loop().call_soon(self._tell)
+
+    def _tell(self) -> None:
+        """Puts what ended in this turn of the loop into the outbox, in one write; only then is it forgotten here."""
+        try:
+            self._journal.put([told for _, told in self._ended])
+        except (
+            sqlite3.Error
+        ) as error:  # a full disk, say: the leases are kept and the runs not forgotten until it is told
+            _log.warning("the outbox cannot be written: %s", error, extra={"action": "outbox.full"})
+            asyncio.get_running_loop().call_later(_AGAIN_S, self._tell)
+            return
+        ended, self._ended = self._ended, []
+        for job, _ in ended:
+            del self._runs[job]
+            self._status.done(job)
         self._kick()
 
     async def _attempt(self, run: Active, streams: list[Stream]) -> Outcome:

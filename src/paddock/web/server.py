@@ -106,7 +106,7 @@ async def serve(control: Control, sock: socket.socket, ready: Callable[[], None]
 
 
 def _settle_down() -> None:
-    """Keeps pauses short: what was loaded stays, so collections need not walk it; the writer thread gets its turn soon."""
+    """Keeps pauses short: collections need not walk what was loaded, and the writer thread gets its turn soon."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
