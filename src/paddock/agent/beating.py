@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import sqlite3
 import time
 from collections.abc import Callable
 
@@ -221,8 +222,13 @@ class Beats:
             except Refusal as error:
                 _log.warning("an order was refused", extra={"action": "job.refused", "job": grant.job})
                 refused.append(self._refusal(grant, error))
-        if good:
+        try:
             self._journal.accept(good)
+        except (
+            sqlite3.Error
+        ) as error:  # nothing is started; the control plane takes back what the next beat does not hold
+            self._later(f"orders cannot be remembered: {error}")
+            return
         for order, _ in good:
             self.slots.start(order)
         if refused:

@@ -38,6 +38,8 @@ class Journal:
 
     def accept(self, orders: Sequence[tuple[JobOrder, bytes]]) -> None:
         """Remembers orders with their envelopes before any of them runs."""
+        if not orders:
+            return
         rows = [(order.job, order.epoch, order.nonce, order.exp, envelope) for order, envelope in orders]
         self._db.execute("BEGIN IMMEDIATE")
         self._db.executemany("INSERT OR REPLACE INTO accepted VALUES (?, ?, ?, ?, ?)", rows)
