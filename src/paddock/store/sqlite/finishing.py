@@ -12,6 +12,8 @@ from paddock.wire.messages import Outcome
 
 # The code of an outcome that only says where the work of a dead run is kept.
 RECOVERED = "recovered"
+# Old measurements of what spawning cost are dropped at so many of the finishes.
+TRIM_SHARE = 0.02
 
 
 def finish(work: Work, agent: str, session: str, outcome: Outcome) -> str:
@@ -96,6 +98,8 @@ def _consequences(
 ) -> None:
     if ended is AttemptState.DONE and outcome.spawn_ms:
         work.tx.run("add_spawn", kind=job.kind, at=work.now, spawn_ms=outcome.spawn_ms)
+        if work.chance() < TRIM_SHARE:
+            work.tx.run("trim_spawns", kind=job.kind)
     if change is not None:
         changing.advance(work, change)
     for effect in effects(job.kind, job.payload, ended, outcome.code, outcome.result):

@@ -45,6 +45,3 @@ SELECT green FROM evidence WHERE change = :change AND head = :head ORDER BY at D
 
 -- name: jobs_serving
 SELECT * FROM jobs WHERE subject = :change ORDER BY id;
-
--- name: count_approvals
-SELECT count(*) FROM decisions WHERE change = :change AND decision = 'approve';

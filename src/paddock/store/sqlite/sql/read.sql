@@ -18,9 +18,6 @@ SELECT * FROM attempts WHERE job = :job ORDER BY epoch;
 -- name: needs_of_job
 SELECT jobs.* FROM needs JOIN jobs ON jobs.id = needs.needs WHERE needs.job = :job ORDER BY jobs.id;
 
--- name: needing_job
-SELECT jobs.* FROM needs JOIN jobs ON jobs.id = needs.job WHERE needs.needs = :job ORDER BY jobs.id;
-
 -- name: lanes
 SELECT lane, count(DISTINCT CASE WHEN not_before <= :now THEN coalesce(exclusive, id) END) AS jobs,
     min(CASE WHEN not_before > :now THEN not_before END) AS due
