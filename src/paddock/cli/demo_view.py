@@ -25,6 +25,8 @@ class View:
         self._wants_live = live
         self._live: Live | None = None
         self._said: dict[str, str] = {}
+        # What the table shows; drawing it again unchanged would only flicker.
+        self._seen: object = None
 
     def __enter__(self) -> "View":
         if self._wants_live:
@@ -54,7 +56,10 @@ class View:
         """The jobs as they stand now."""
         states = {change["job"]: change["state"] for change in changes}
         if self._live is not None:
-            self._live.update(_table(jobs, states), refresh=True)
+            seen = [(_words(job, states.get(job["id"], "")), job["agent"]) for job in jobs]
+            if seen != self._seen:
+                self._seen = seen
+                self._live.update(_table(jobs, states), refresh=True)
             return
         for job in jobs:
             words = _words(job, states.get(job["id"], ""))
