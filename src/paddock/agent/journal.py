@@ -11,6 +11,8 @@ from paddock.wire.messages import JobOrder, Outcome
 
 # Accepted orders are remembered this long past their last moment to start, so that a replay is known for one.
 KEEP_MS = 48 * 3_600_000
+# Bytes of write-ahead log between two checkpoints, SQLite's default.
+_ROOM = 1_000 * 4_096
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS accepted (
     job TEXT PRIMARY KEY, epoch INTEGER NOT NULL, nonce TEXT NOT NULL, exp INTEGER NOT NULL, envelope BLOB NOT NULL
@@ -29,7 +31,17 @@ class Journal:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-512"):
             self._db.execute(f"PRAGMA {pragma}")
         self._db.executescript(_SCHEMA)
+        self._make_room(path.with_name(f"{path.name}-wal"))
         self._forget()
+
+    def _make_room(self, log: Path) -> None:
+        """Grows the write-ahead log once; a write into room that is there takes half the time."""
+        if log.exists() and log.stat().st_size >= _ROOM:
+            return
+        self._db.execute("CREATE TABLE IF NOT EXISTS room (x)")
+        self._db.execute("INSERT INTO room VALUES (zeroblob(?))", (_ROOM,))
+        self._db.execute("DROP TABLE room")
+        self._db.execute("PRAGMA wal_checkpoint(RESTART)")
 
     def epoch_of(self, job: str) -> int:
         """The highest epoch of the job that was ever accepted here; 0 for none."""

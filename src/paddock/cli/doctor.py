@@ -17,8 +17,10 @@ def main(verb: str, words: list[str]) -> int:
     found = args.read(parser, words)
     settings = args.settings_of(found)
     from paddock.sandbox.probe import probe
+    from paddock.workspace.layout import workspace_root
 
-    held = probe(settings.work if settings.work.is_dir() else None)
+    # Where agents would work: for root that may lie elsewhere than where the setting points.
+    held = probe(workspace_root(settings.work) if settings.work.is_dir() else None)
     git = _version("git")
     facts = {
         "paddock": __version__,

@@ -90,7 +90,8 @@ def _why(found: argparse.Namespace) -> int:
     if found.json:
         out.dump(why)
         return 0
-    out.line(f"{why.get('name') or why['job']} is {out.state(why['state'])}: {out.plain(why['summary'])}")
+    summary = why["summary"].removeprefix(f"it is {why['state']}").removeprefix(": ")
+    out.line(f"{why.get('name') or why['job']} is {out.state(why['state'])}{': ' if summary else ''}{out.plain(summary)}")
     for reason in why["reasons"]:
         who = next((str(value) for key, value in reason.items() if key != "reason"), "")
         out.line(f"  {out.plain(who)}: {out.plain(reason['reason'])}")

@@ -21,12 +21,12 @@ def main(verb: str, words: list[str]) -> int:
     _of_change(args.for_part(parts, "show", "one change with its diff", _show))
     for name, about, act in (
         ("approve", "let it merge once its checks are green", _approve),
-        ("reject", "send it back to its job", _reject),
+        ("reject", "close it; its job fails and may be retried", _reject),
     ):
         part = args.for_part(parts, name, about, act)
         _of_change(part)
         part.add_argument("--as", dest="by", metavar="NAME", help="who decides; the login name when left out")
-        part.add_argument("--note", default="", help="why; the journal keeps it, and a job sent back reads it")
+        part.add_argument("--note", default="", help="why; the journal keeps it")
     return args.act(parser, words)
 
 
@@ -78,7 +78,8 @@ def _show(found: argparse.Namespace) -> int:
             "change": f"{change['id']}  {change['name']}",
             "state": change["state"],
             "why": change["reason"],
-            "project": f"{change['project']}, onto {change['branch']}",
+            "project": change["project"],
+            "branch": change["branch"],
             "base": change["base"],
             "head": change["head"],
             "lines": f"+{change['added']} -{change['removed']} in {len(change['files'])} files",

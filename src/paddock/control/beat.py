@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 
-from paddock.control.dispatch import address, lanes_for
+from paddock.control.dispatch import address, consume, lanes_for
 from paddock.control.plane import Control
 from paddock.control.presence import Presence
 from paddock.core import schedule
@@ -126,7 +126,8 @@ async def _business(control: Control, agent: Presence, given: Beat, now: int) ->
     agent.running = out.leases
     if out.granted or given.outcomes:
         control.bus.news()
-    if out.woke or (lanes and len(out.granted) < given.want):
+    consume(control, out.granted)
+    if out.readied or (lanes and len(out.granted) < given.want):
         control.stir()
     return out
 

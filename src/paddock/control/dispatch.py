@@ -36,6 +36,14 @@ def announce(control: Control, lanes: Iterable[str]) -> None:
     wake_idle(control)
 
 
+def consume(control: Control, granted: Iterable[JobRecord]) -> None:
+    """Takes note of jobs that have just been granted."""
+    for job in granted:
+        jobs, due = control.lanes.get(job.lane, (0, None))
+        if jobs:
+            control.lanes[job.lane] = (jobs - 1, due)
+
+
 def wake_idle(control: Control) -> None:
     """Wakes agents that could take what is ready now, no more of them than there are jobs."""
     now = control.clock.now()

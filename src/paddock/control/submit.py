@@ -1,5 +1,7 @@
 """Jobs and projects on their way in."""
 
+import asyncio
+
 from paddock.control.dispatch import announce
 from paddock.control.plane import Control
 from paddock.core import matching
@@ -34,7 +36,8 @@ async def submit(control: Control, raw: object) -> dict[str, object]:
     )
     batch_id, jobs = await control.store.submit(submission, control.clock.now())
     announce(control, [matching.lane(batch.project, job.kind, job.requires) for job in settled if not job.depends_on])
-    control.stir()
+    await asyncio.sleep(0)  # the wake-ups go out before anything else is done
+    control.bus.news()
     return {"batch": batch_id, "jobs": [{"id": job, "name": name} for job, name in jobs]}
 
 

@@ -189,8 +189,8 @@ class BeatOut(Record, frozen=True, kw_only=True):
     granted: tuple[JobRecord, ...]
     # Leases this session holds after the beat.
     leases: int
-    # Whether something may have become ready for other agents.
-    woke: bool
+    # Whether something has become ready for other agents.
+    readied: bool
 
 
 class SessionStart(Record, frozen=True, kw_only=True):

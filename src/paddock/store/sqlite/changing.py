@@ -183,6 +183,7 @@ def _move_author(work: Work, author: JobRecord, state: JobState, reason: str) ->
     if state not in JOB[author.state]:
         return
     ended = None if state is JobState.CHANGES_REQUESTED else work.now
+    work.readied = work.readied or state is JobState.CHANGES_REQUESTED
     work.tx.run(
         "move_job", id=author.id, old=author.state, state=state, reason=reason, ended=ended, not_before=0, fresh=0
     )

@@ -52,6 +52,20 @@ def connect(path: Path) -> apsw.Connection:
     return connection
 
 
+def make_room(connection: apsw.Connection, path: Path) -> None:
+    """Grows the write-ahead log to its working size once, so that no commit pays for growing it.
+
+    A commit into room that is there takes half the time of one that makes the file longer.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size >= CHECKPOINT_PAGES * 4_096:
+        return
+    connection.execute("CREATE TABLE IF NOT EXISTS room (x)")
+    connection.execute("INSERT INTO room VALUES (zeroblob(?))", (CHECKPOINT_PAGES * 4_096,))
+    connection.execute("DROP TABLE room")
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+
+
 class Engine:
     """One writer thread, one reader thread, one checkpoint thread."""
 
@@ -68,6 +82,7 @@ class Engine:
             threading.Thread(target=self._checkpoint_loop, name="store-checkpoint", daemon=True),
         ]
         self._writer = connect(path)
+        make_room(self._writer, path)
         self._writer.set_wal_hook(self._after_commit)
         for thread in self._threads:
             thread.start()

@@ -88,6 +88,7 @@ def _end(work: Work, job: JobRecord, outcome: Outcome, ended: AttemptState, fate
         containment=outcome.containment,
         result=to_json(outcome.result),
     )
+    work.readied = work.readied or fate.state is JobState.READY or job.exclusive is not None
     facts = {"epoch": job.epoch, "code": outcome.code, "state": fate.state}
     work.journal(f"attempt.{ended}", job.id, job.agent, **facts)
     _consequences(work, job, outcome, ended, fate, change)

@@ -17,11 +17,10 @@ def beat(work: Work, given: BeatIn) -> BeatOut:
         (o.job, o.epoch, finishing.finish(work, given.agent, o.session or given.session, o)) for o in given.outcomes
     )
     stops = _renew(work, given)
-    repeated, taken_back = _reconcile(work, given)
+    repeated = _reconcile(work, given)
     granted = repeated + _claim(work, given, given.want - len(repeated))
     leases = len(work.tx.all("leases_of_agent", agent=given.agent))
-    woke = taken_back or any(code == "" for _, _, code in acks)
-    return BeatOut(acks=acks, stops=stops, granted=tuple(granted), leases=leases, woke=woke)
+    return BeatOut(acks=acks, stops=stops, granted=tuple(granted), leases=leases, readied=work.readied)
 
 
 def _renew(work: Work, given: BeatIn) -> tuple[tuple[str, int, str], ...]:
@@ -40,14 +39,14 @@ def _renew(work: Work, given: BeatIn) -> tuple[tuple[str, int, str], ...]:
     return tuple(stops)
 
 
-def _reconcile(work: Work, given: BeatIn) -> tuple[list[JobRecord], bool]:
+def _reconcile(work: Work, given: BeatIn) -> list[JobRecord]:
     """Holds the leases in the store against what the agent says it holds.
 
     One granted in answer to this very beat (its answer was lost) is granted again as it stands; one granted earlier
     that the agent does not know of never reached it and goes back.
     """
     known = {(h.job, h.epoch) for h in given.held} | {(o.job, o.epoch) for o in given.outcomes}
-    repeated, taken_back = [], False
+    repeated = []
     for lease in records(JobRecord, work.tx.all("leases_of_agent", agent=given.agent)):
         if (lease.id, lease.epoch) in known or lease.session != given.session:
             continue
@@ -55,8 +54,7 @@ def _reconcile(work: Work, given: BeatIn) -> tuple[list[JobRecord], bool]:
             repeated.append(lease)
         elif (lease.seq or 0) < given.seq:
             finishing.take_back(work, lease, "undelivered")
-            taken_back = True
-    return repeated, taken_back
+    return repeated
 
 
 def _claim(work: Work, given: BeatIn, want: int) -> list[JobRecord]:

@@ -9,6 +9,7 @@ def release(work: Work, done: JobRecord) -> int:
     rows = work.tx.all("release_needing", job=done.id)
     if done.batch:
         rows += work.tx.all("release_batches", batch=done.batch)
+    work.readied = work.readied or bool(rows)
     for row in rows:
         work.journal("job.ready", row["id"], after=done.id)
     return len(rows)

@@ -81,5 +81,6 @@ def add_job(
     )
     if not added:
         return ""
+    work.readied = work.readied or state is JobState.READY
     work.journal("job.submitted", job_id, name=job.name, kind=job.kind, project=project, batch=batch, state=state)
     return job_id

@@ -25,6 +25,8 @@ class Work:
         self.now = now
         self.new_id = new_id
         self.chance = chance
+        # Whether this operation has made a job claimable, or let one go that others wait their turn for.
+        self.readied = False
 
     def journal(self, type_: str, job: str | None = None, agent: str | None = None, /, **data: Any) -> None:
         """Appends to the journal in this very transaction."""
