@@ -129,6 +129,7 @@ class Agent:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end)
+        self._status.write()
         tasks: list[asyncio.Task[None]] = [
             asyncio.create_task(self._beats.run(), name="beat"),
             asyncio.create_task(self._wake(), name="wake"),

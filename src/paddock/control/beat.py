@@ -68,8 +68,9 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
         told = await _greet(control, agent, given, now)
         given = msgspec.structs.replace(given, outcomes=())
     agent.last_seen = now
-    agent.woken = False
     out = await _business(control, agent, given, now)
+    ready = not (given.draining or agent.draining)
+    control.idle.put(agent, given.want - (len(out.granted) if out else 0) if ready else 0)
     interval = schedule.beat_interval(len(control.fleet), control.beat_ms)
     agent.interval = interval
     bearer = ""
@@ -92,10 +93,12 @@ async def _greet(control: Control, agent: Presence, given: Beat, now: int) -> li
     start = SessionStart(agent=agent.agent, session=given.session, hello=given.hello, now=now, outcomes=given.outcomes)
     lost, told = await control.store.start_session(start)
     record: Agent = await control.store.agent(agent.agent)
+    control.idle.drop(agent)
     fresh = agent.session != given.session
     agent.update(record)
     if fresh:
-        agent.seq, agent.reply, agent.bearer_at, agent.leases = -1, b"", 0, None
+        agent.seq, agent.reply, agent.bearer_at = -1, b"", 0
+        control.note_leases(agent.agent, 0)
     if lost or fresh or told:
         control.stir()
     return told
@@ -107,7 +110,7 @@ async def _business(control: Control, agent: Presence, given: Beat, now: int) ->
     agent.running = len(given.held)
     if given.draining:
         agent.draining = True
-    if not (given.outcomes or given.held or lanes or agent.leases != 0):
+    if not (given.outcomes or given.held or lanes or agent.leases):
         return None
     out = await control.store.beat(
         BeatIn(
@@ -122,7 +125,7 @@ async def _business(control: Control, agent: Presence, given: Beat, now: int) ->
             lanes=lanes,
         )
     )
-    agent.leases = out.leases
+    control.note_leases(agent.agent, out.leases)
     agent.running = out.leases
     if out.granted or given.outcomes:
         control.bus.news()

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 
 from paddock.control.plane import Control
-from paddock.control.presence import Presence
+from paddock.control.presence import Presence, Profile
 from paddock.core import kinds, matching
 from paddock.store.records import JobRecord
 from paddock.wire.envelope import Envelope, seal
@@ -46,24 +46,18 @@ def consume(control: Control, granted: Iterable[JobRecord]) -> None:
 
 def wake_idle(control: Control) -> None:
     """Wakes agents that could take what is ready now, no more of them than there are jobs."""
-    now = control.clock.now()
     open_ = {lane: jobs for lane, (jobs, _) in control.lanes.items() if jobs}
     if not open_:
         return
-    chosen = []
-    for agent in control.fleet:
-        if agent.woken or agent.running >= agent.slots or agent.draining or not agent.online(now):
-            continue
-        lane = next((lane for lane in open_ if not _unfit(agent, lane)), None)
-        if lane is None:
-            continue
-        agent.woken = True
-        chosen.append(agent.agent)
-        open_[lane] -= agent.slots - agent.running
-        if open_[lane] <= 0:
-            del open_[lane]
-            if not open_:
-                break
+    now = control.clock.now()
+    chosen: list[str] = []
+    for profile, agents in control.idle.groups():
+        for lane in [lane for lane in open_ if _fits(profile, lane)]:
+            while agents and open_[lane] > 0:
+                _, agent = agents.popitem()  # it comes back with its next beat
+                if agent.online(now) and not agent.draining:
+                    open_[lane] -= agent.free
+                    chosen.append(agent.agent)
     control.bus.wake(chosen)
 
 
@@ -76,12 +70,13 @@ def lanes_for(control: Control, agent: Presence) -> tuple[str, ...]:
     """The lanes with work that this agent can take."""
     if agent.draining:
         return ()
-    return tuple(lane for lane, (jobs, _) in control.lanes.items() if jobs and not _unfit(agent, lane))
+    return tuple(lane for lane, (jobs, _) in control.lanes.items() if jobs and _fits(agent.profile, lane))
 
 
-def _unfit(agent: Presence, lane: str) -> bool:
+def _fits(profile: Profile, lane: str) -> bool:
+    kinds_, capabilities = profile
     _, kind, requires = matching.parse_lane(lane)
-    return kind not in agent.kinds or not agent.capabilities.issuperset(requires)
+    return kind in kinds_ and capabilities.issuperset(requires)
 
 
 def address(control: Control, agent: Presence, job: JobRecord) -> Envelope:

@@ -7,7 +7,7 @@ from pathlib import Path
 from paddock.bus.memory import MemoryBus
 from paddock.control.clock import Clock
 from paddock.control.logs import LogFiles
-from paddock.control.presence import Fleet
+from paddock.control.presence import Fleet, Idle
 from paddock.store.base import Store
 from paddock.store.records import Project
 from paddock.store.sqlite.driver import SqliteStore
@@ -31,6 +31,9 @@ class Control:
         # A new secret each time: bearers open nothing but the wake channel and are replaced at the next beat.
         self.bearers = Bearers(os.urandom(32))
         self.fleet = Fleet(())
+        self.idle = Idle()
+        # Agents that may hold leases.
+        self.holding: set[str] = set()
         self.projects: dict[str, Project] = {}
         # Lane → (jobs that can be claimed, when the next delayed one is due). A hint; the store decides.
         self.lanes: dict[str, tuple[int, int | None]] = {}
@@ -47,11 +50,23 @@ class Control:
         control = cls(home, store, beat_ms, lease_ms)
         now = control.clock.now()
         control.fleet = Fleet(await store.agents())
+        for agent, jobs in (await store.holders()).items():
+            control.note_leases(agent, len(jobs))
         control.projects = {project.name: project for project in await store.projects()}
         # Whoever held a lease could not renew it while nobody was here.
         await store.forgive(now + control.lease_ms, now)
         await store.advance_changes(now)
         return control
+
+    def note_leases(self, agent: str, leases: int) -> None:
+        """Takes note of how many leases an agent holds, as the store counted them."""
+        known = self.fleet.get(agent)
+        if known is not None:
+            known.leases = leases
+        if leases:
+            self.holding.add(agent)
+        else:
+            self.holding.discard(agent)
 
     def stir(self) -> None:
         """Says that jobs may have become ready: lanes are read anew, idle agents woken, watchers told."""

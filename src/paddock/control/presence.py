@@ -8,6 +8,8 @@ from paddock.core.matching import Candidate
 from paddock.store.records import Agent
 from paddock.wire.keys import Verifier
 
+Profile = tuple[frozenset[str], frozenset[str]]
+
 
 class Presence:
     """One agent. Written by the beat only, read by dispatch and by the pages."""
@@ -17,6 +19,7 @@ class Presence:
         "bearer_at",
         "capabilities",
         "draining",
+        "free",
         "generation",
         "inflight",
         "interval",
@@ -31,7 +34,6 @@ class Presence:
         "slots",
         "verifier",
         "version",
-        "woken",
     )
 
     def __init__(self, record: Agent) -> None:
@@ -44,9 +46,9 @@ class Presence:
         self.inflight: Any = None
         self.bearer_at = 0
         self.running = 0
-        # None: not known since the start of this process, so the next beat asks the store.
-        self.leases: int | None = None
-        self.woken = False
+        # Leases as the store last counted them, and slots that the last beat left free.
+        self.leases = 0
+        self.free = 0
         self.update(record)
 
     def update(self, record: Agent) -> None:
@@ -59,6 +61,11 @@ class Presence:
         self.capabilities = frozenset(record.capabilities)
         self.slots = record.slots
         self.draining = record.draining
+
+    @property
+    def profile(self) -> Profile:
+        """What decides which lanes the agent fits; many agents share one."""
+        return self.kinds, self.capabilities
 
     def online(self, now: int) -> bool:
         """Seen within three of its intervals."""
@@ -75,6 +82,31 @@ class Presence:
             online=self.online(now),
             draining=self.draining,
         )
+
+
+class Idle:
+    """Agents whose last beat left slots free, by profile: whom to wake is found without looking at the whole fleet."""
+
+    def __init__(self) -> None:
+        self._groups: dict[Profile, dict[str, Presence]] = {}
+
+    def put(self, agent: Presence, free: int) -> None:
+        """Notes how many slots an agent has free; none takes it off the list."""
+        agent.free = free
+        if free > 0:
+            self._groups.setdefault(agent.profile, {})[agent.agent] = agent
+        else:
+            self.drop(agent)
+
+    def drop(self, agent: Presence) -> None:
+        """Takes an agent off the list until its next beat."""
+        group = self._groups.get(agent.profile)
+        if group is not None:
+            group.pop(agent.agent, None)
+
+    def groups(self) -> list[tuple[Profile, dict[str, Presence]]]:
+        """Every profile with its idle agents."""
+        return list(self._groups.items())
 
 
 class Fleet:

@@ -48,7 +48,7 @@ class Reaper:
         self._last = now
         if slept > control.lease_ms // 3:
             await control.store.forgive(now + control.lease_ms, now)
-        elif self._may_hold_leases() and await control.store.expire(now):
+        elif control.holding and await control.store.expire(now):
             control.stir()
         due = dispatch.next_due(control)
         control.stirred.clear()
@@ -57,9 +57,6 @@ class Reaper:
         await dispatch.refresh(control)
         dispatch.wake_idle(control)
         self.last_success = now
-
-    def _may_hold_leases(self) -> bool:
-        return any(agent.leases != 0 for agent in self._control.fleet)
 
     async def _wait(self) -> None:
         """Until the next tick, or until something stirs, but never reading lanes more than a tenth of the time."""
