@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import stat
 from pathlib import Path
 
 from nacl.exceptions import BadSignatureError
@@ -16,6 +17,9 @@ class BadKey(PaddockError):
 
     code = "bad_key"
     exit_code = 2
+
+
+_READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def thumbprint(public: bytes) -> str:
@@ -64,16 +68,21 @@ def load_or_make(path: Path, role: str) -> Signer:
     Raises: BadKey when the file is open to others, a link, or no key.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        handle = os.open(path, _READING)
     except FileNotFoundError:
         _make(path)
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        handle = os.open(path, _READING)
     except OSError as error:
         raise BadKey(f"{path}: {error.strerror}") from None
-    with os.fdopen(handle, "rb") as file:
-        if os.fstat(file.fileno()).st_mode & 0o077:
+    try:
+        mode = os.fstat(handle).st_mode
+        if not stat.S_ISREG(mode):
+            raise BadKey(f"{path} is no file")
+        if mode & 0o077:
             raise BadKey(f"{path} can be read by others", hint=f"chmod 600 {path}")
-        seed = file.read(33)
+        seed = os.read(handle, 33)
+    finally:
+        os.close(handle)
     if len(seed) != 32:
         raise BadKey(f"{path} is no key of 32 bytes")
     return Signer(seed, role)

@@ -39,7 +39,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 class JobOrder(Struct, frozen=True, kw_only=True):
     """The body of a job envelope: everything the agent acts on is in here and nowhere else."""
 
-    v: int = 1
+    v: Annotated[int, Meta(ge=1, le=1)] = 1
     job: Id
     name: Name
     kind: Name
