@@ -88,6 +88,7 @@ async def serve(control: Control, sock: socket.socket, ready: Callable[[], None]
         http="httptools",
         lifespan="off",
         access_log=False,
+        proxy_headers=False,
         log_level="warning",
         timeout_keep_alive=max(120, control.beat_ms // 500),
         timeout_graceful_shutdown=STOP_SECONDS,
