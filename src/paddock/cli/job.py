@@ -91,7 +91,9 @@ def _why(found: argparse.Namespace) -> int:
         out.dump(why)
         return 0
     summary = why["summary"].removeprefix(f"it is {why['state']}").removeprefix(": ")
-    out.line(f"{why.get('name') or why['job']} is {out.state(why['state'])}{': ' if summary else ''}{out.plain(summary)}")
+    out.line(
+        f"{why.get('name') or why['job']} is {out.state(why['state'])}{': ' if summary else ''}{out.plain(summary)}"
+    )
     for reason in why["reasons"]:
         who = next((str(value) for key, value in reason.items() if key != "reason"), "")
         out.line(f"  {out.plain(who)}: {out.plain(reason['reason'])}")
