@@ -13,7 +13,7 @@ import uvloop
 
 from bench import simulated
 from bench.fleet import Fleet, running
-from bench.load import Offered, Pool, flood, offer, request
+from bench.load import Offered, Pool, flood, offer, request, until
 from bench.place import Place, cores, on_core
 from bench.proc import CpuShare, memory_mb
 from bench.report import Limit, Report, best, quantile, say
@@ -57,7 +57,7 @@ def measure(place: Place) -> Report:
         rest, floor, found = uvloop.run(_session(fleet, signer, shape, runs))
     return Report(
         name="beats",
-        about=f"{shape.agents:,} agents, {shape.beats_per_s:,.0f} beats/s with {shape.jobs_per_s:.0f} jobs/s on one core",
+        about=f"{shape.agents:,} agents, {shape.beats_per_s:,.0f} beats/s, {shape.jobs_per_s:.0f} jobs/s, one core",
         figures={**best(found, lambda run: run["beat_ms_p99"]), **rest},
         floor=floor,
         budget={
@@ -165,7 +165,7 @@ async def _submit(pool: Pool, port: int, workers: Workers, shape: Shape) -> None
     due = time.perf_counter()
     while True:
         due += 1 / shape.batches_per_s
-        await asyncio.sleep(due - time.perf_counter())
+        await until(due)
         status, body = await pool.ask(data)
         workers.submit_ms.append((time.perf_counter() - due) * 1e3)
         if status != 201:
@@ -195,8 +195,7 @@ async def _workers(fleet: Fleet, signer: Signer, pool: Pool, shape: Shape) -> As
             if workers.failed:
                 raise RuntimeError("the control plane refuses the workers")
             await asyncio.sleep(0.01)
-        for worker in workers.all:
-            channels.append(await simulated.listen(worker, fleet.port))
+        channels += [await simulated.listen(worker, fleet.port) for worker in workers.all]
         yield workers
     finally:
         for channel in channels:

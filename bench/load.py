@@ -1,4 +1,4 @@
-"""A load generator: kept-alive connections, and requests offered at a rate whether or not earlier ones were answered."""
+"""A load generator: kept connections, and requests offered at a rate, whether or not earlier ones were answered."""
 
 import asyncio
 import random
@@ -115,6 +115,8 @@ class Offered:
         self.late_ms: list[float] = []
         self.failed = 0
         self.seconds = 0.0
+        self._wanted = 0
+        self._all = asyncio.Event()
 
     def sent(self, pool: Pool, data: bytes, due: float) -> None:
         """Sends one request that was due at `due`."""
@@ -123,8 +125,24 @@ class Offered:
         def done(status: int, _body: bytes) -> None:
             self.latencies_ms.append((time.perf_counter() - due) * 1e3)
             self.failed += status != 200
+            if len(self.latencies_ms) == self._wanted:
+                self._all.set()
 
         pool.send(data, done)
+
+    async def answered(self, wanted: int) -> None:
+        """Returns once so many requests were answered."""
+        self._wanted = wanted
+        if len(self.latencies_ms) < wanted:
+            await self._all.wait()
+
+
+async def until(due: float) -> None:
+    """Sleeps until a moment of time.perf_counter; a timer of the loop may go off up to a millisecond early."""
+    wait = due - time.perf_counter()
+    while wait > 0:
+        await asyncio.sleep(wait)
+        wait = due - time.perf_counter()
 
 
 async def offer(pool: Pool, requests: Sequence[bytes], per_second: float, seed: int = 1) -> Offered:
@@ -134,11 +152,9 @@ async def offer(pool: Pool, requests: Sequence[bytes], per_second: float, seed: 
     began = due = time.perf_counter()
     for data in requests:
         due += dice.expovariate(per_second)
-        while (wait := due - time.perf_counter()) > 0:
-            await asyncio.sleep(wait)
+        await until(due)
         out.sent(pool, data, due)
-    while len(out.latencies_ms) < len(requests):
-        await asyncio.sleep(0.005)
+    await out.answered(len(requests))
     out.seconds = time.perf_counter() - began
     return out
 
