@@ -7,6 +7,7 @@ from pathlib import Path
 from paddock.core.errors import Conflict, NotFound, Stale
 from paddock.core.states import AttemptState
 from paddock.store.base import Store
+from paddock.wire.logs import LogChunk
 
 STREAMS = ("log", "diff")
 MAX_BYTES = 64 * 1024 * 1024
@@ -82,17 +83,17 @@ class LogFiles:
             return b""
 
 
-async def take_chunk(
-    store: Store, logs: LogFiles, now: int, session: str, job: str, epoch: int, stream: str, offset: int, data: bytes
-) -> int:
-    """A chunk of a run's output, fenced: only the attempt's own session may write, and only while it counts.
+async def take_chunk(store: Store, logs: LogFiles, now: int, agent: str, chunk: LogChunk, data: bytes) -> int:
+    """A chunk of a run's output, fenced: only the attempt's own agent and session may write, and only while it counts.
 
     Raises: Stale, OffsetAhead, LogFull.
     """
-    attempt = next((a for a in await store.attempts(job) if a.epoch == epoch), None)
-    if attempt is None or attempt.session != session or attempt.state is AttemptState.LOST:
-        await store.note("log.stale", job, None, {"epoch": epoch, "session": session, "code": Stale.code}, now)
+    attempt = next((a for a in await store.attempts(chunk.job) if a.epoch == chunk.epoch), None)
+    ours = attempt is not None and (attempt.agent, attempt.session) == (agent, chunk.session)
+    if attempt is None or not ours or attempt.state is AttemptState.LOST:
+        told: dict[str, object] = {"epoch": chunk.epoch, "session": chunk.session, "code": Stale.code}
+        await store.note("log.stale", chunk.job, agent, told, now)
         raise Stale()
     if attempt.ended is not None and now - attempt.ended > GRACE_MS:
         raise Stale("the attempt ended too long ago")
-    return await asyncio.to_thread(logs.append, job, epoch, stream, offset, data)
+    return await asyncio.to_thread(logs.append, chunk.job, chunk.epoch, chunk.stream, chunk.offset, data)

@@ -43,8 +43,8 @@ class TooSlow(PaddockError):
     retryable = True
 
 
-async def read_body(receive: Receive) -> bytes:
-    """The whole body, bounded in size and time. Raises: TooLarge, TooSlow."""
+async def read_body(receive: Receive, most: int = MAX_BODY) -> bytes:
+    """The whole body, of at most so many bytes and within a time. Raises: TooLarge, TooSlow."""
     parts: list[bytes] = []
     size = 0
     try:
@@ -55,8 +55,8 @@ async def read_body(receive: Receive) -> bytes:
                     raise Malformed("the client went away")
                 part: bytes = message.get("body", b"")
                 size += len(part)
-                if size > MAX_BODY:
-                    raise TooLarge(f"a body holds at most {MAX_BODY:,} bytes")
+                if size > most:
+                    raise TooLarge(f"a body holds at most {most:,} bytes")
                 parts.append(part)
                 if not message.get("more_body"):
                     return b"".join(parts)
@@ -114,17 +114,7 @@ class AgentApi:
         chunk = _chunks.decode(head)
         if path != f"/v1/jobs/{chunk.job}/log":
             raise Unauthorised("the chunk is another job's")
-        size = await take_chunk(
-            control.store,
-            control.logs,
-            control.clock.now(),
-            chunk.session,
-            chunk.job,
-            chunk.epoch,
-            chunk.stream,
-            chunk.offset,
-            data,
-        )
+        size = await take_chunk(control.store, control.logs, control.clock.now(), agent, chunk, data)
         return b'{"offset":%d}' % size
 
     async def _wake(self, scope: Scope, receive: Receive, send: Send) -> None:

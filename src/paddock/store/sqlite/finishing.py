@@ -22,7 +22,7 @@ def finish(work: Work, agent: str, session: str, outcome: Outcome) -> str:
     if row is None:
         return "unknown_job"
     job = record(JobRecord, row)
-    if job.state is not JobState.LEASED or job.epoch != outcome.epoch or job.session != session:
+    if (job.state, job.epoch, job.session, job.agent) != (JobState.LEASED, outcome.epoch, session, agent):
         return _late(work, agent, session, outcome)
     ended = AttemptState(outcome.status)
     _end(work, job, outcome, ended, _fate(work, job, ended, outcome))
