@@ -10,6 +10,9 @@ from paddock.core.job import Batch, parse_batch, settle
 from paddock.core.scope import check_rule
 from paddock.store.records import Project, Submission
 
+# What an order to an agent has room for.
+MAX_BRANCH = 128
+
 
 async def submit(control: Control, raw: object) -> dict[str, object]:
     """Takes a batch whole or not at all.
@@ -56,6 +59,8 @@ async def add_project(control: Control, raw: object) -> Project:
         raise BadInput(f"{name!r} is no project name", hint="letters, digits, . _ -", where="name")
     if repo.startswith("-") or branch.startswith("-"):
         raise BadInput("repo and branch cannot start with -")
+    if len(branch) > MAX_BRANCH:
+        raise BadInput(f"branch: a name of at most {MAX_BRANCH} characters", where="branch")
     checks = tuple(_check(argv, at) for at, argv in enumerate(raw.get("checks") or []))
     project = await control.store.add_project(
         Project(name=name, repo=repo, branch=branch, checks=checks, created=control.clock.now())

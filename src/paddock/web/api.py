@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -22,6 +23,8 @@ from paddock.web.agents_api import read_body
 
 Handler = Callable[[Request], Awaitable[Response]]
 MAX_LIST = 20_000
+# Bytes of a batch: room for as many jobs as one may hold.
+MAX_BATCH = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,14 @@ def _control(request: Request) -> Control:
 
 
 async def _json(request: Request) -> Any:
-    raw = await read_body(request.receive)
+    return _decode(await read_body(request.receive))
+
+
+def _decode(raw: bytes) -> Any:
+    """Raises: BadInput; texts that no UTF-8 can hold are refused here, before anything tries to store them."""
     try:
-        return json.loads(raw or b"{}")
-    except (ValueError, RecursionError):
+        return msgspec.json.decode(raw or b"{}")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise BadInput("the body is no JSON") from None
 
 
@@ -83,9 +90,7 @@ async def list_projects(request: Request) -> Response:
 
 async def create_project(request: Request) -> Response:
     project = await add_project(_control(request), await _json(request))
-    return JSONResponse(
-        {"name": project.name, "repo": project.repo, "branch": project.branch, "checks": project.checks}
-    )
+    return JSONResponse(msgspec.to_builtins(project))
 
 
 def job_filter(request: Request) -> JobFilter:
@@ -106,7 +111,8 @@ async def list_jobs(request: Request) -> Response:
 
 
 async def submit_jobs(request: Request) -> Response:
-    return JSONResponse(await submit(_control(request), await _json(request)), status_code=201)
+    batch = _decode(await read_body(request.receive, MAX_BATCH))
+    return JSONResponse(await submit(_control(request), batch), status_code=201)
 
 
 async def show_job(request: Request) -> Response:
