@@ -57,7 +57,8 @@ JOB: dict[JobState, frozenset[JobState]] = {
     J.FAILED: frozenset({J.READY}),
     J.REFUSED: frozenset({J.READY}),
     J.PARKED: frozenset({J.READY, J.CANCELLED}),
-    J.CANCELLED: frozenset({J.READY}),
+    # Anew it waits for what it waited for.
+    J.CANCELLED: frozenset({J.READY, J.BLOCKED}),
 }
 
 CHANGE: dict[ChangeState, frozenset[ChangeState]] = {

@@ -1,6 +1,6 @@
 """What people ask of jobs and agents: cancel, retry, drain, and the tokens and keys by which agents come in."""
 
-from paddock.core.errors import Conflict, NotFound, Unauthorised
+from paddock.core.errors import Conflict, NotFound
 from paddock.core.states import CLAIMABLE, FINAL, RETRIABLE, JobState
 from paddock.store.records import Agent, JobRecord
 from paddock.store.sqlite import changing
@@ -40,7 +40,7 @@ def retry(work: Work, job_id: str) -> JobRecord:
         raise Conflict(
             f"job {job.name} is {job.state}", hint="only failed, refused, parked or cancelled jobs are tried again"
         )
-    _move(work, job, JobState.READY, "", fresh=True)
+    _move(work, job, JobState.BLOCKED if work.tx.value("still_blocked", id=job.id) else JobState.READY, "", fresh=True)
     return work.job(job.id)
 
 
@@ -70,10 +70,10 @@ def drain(work: Work, agent: str, draining: bool) -> Agent:
     return record(Agent, row)
 
 
-def redeem(work: Work, token_hash: str, public_key: str, name: str) -> Agent:
+def redeem(work: Work, token_hash: str, public_key: str, name: str) -> Agent | None:
     """Turns a single-use token into an agent. The first key to redeem it owns it.
 
-    Raises: Unauthorised, with one message for every reason.
+    None when the token is not good; the journal keeps that, so it is no exception, which would undo the entry.
     """
     agent = work.new_id("a")
     if work.tx.run("use_token", hash=token_hash, now=work.now, key=public_key, agent=agent):
@@ -83,12 +83,8 @@ def redeem(work: Work, token_hash: str, public_key: str, name: str) -> Agent:
         row = work.tx.one("token", hash=token_hash)
         if row is None or row["used_key"] != public_key or work.now - row["used_at"] > REDEEM_AGAIN_MS:
             work.journal("token.refused", None, None, name=name)
-            return _refuse()
+            return None
         agent = row["agent"]
     found = work.tx.one("agent", id=agent)
     assert found is not None
     return record(Agent, found)
-
-
-def _refuse() -> Agent:
-    raise Unauthorised("the activation token is not good", hint="mint a new one with `paddock token mint`")

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import apsw
 
-from paddock.core.errors import BadInput
+from paddock.core.errors import BadInput, Unauthorised
 from paddock.core.gate import Verdict
 from paddock.core.ids import ENTROPY_BITS, Mint
 from paddock.store.base import Fate
@@ -111,7 +111,10 @@ class SqliteStore:
         await self._write(now, op)
 
     async def redeem(self, token_hash: str, public_key: str, name: str, now: int) -> Agent:
-        return await self._write(now, lambda work: deciding.redeem(work, token_hash, public_key, name))
+        agent = await self._write(now, lambda work: deciding.redeem(work, token_hash, public_key, name))
+        if agent is None:
+            raise Unauthorised("the activation token is not good", hint="mint a new one with `paddock token mint`")
+        return agent
 
     async def start_session(self, start: SessionStart) -> tuple[int, list[Fate]]:
         return await self._write(start.now, lambda work: leasing.start_session(work, start))

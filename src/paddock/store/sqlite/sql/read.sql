@@ -18,6 +18,15 @@ SELECT * FROM attempts WHERE job = :job ORDER BY epoch;
 -- name: needs_of_job
 SELECT jobs.* FROM needs JOIN jobs ON jobs.id = needs.needs WHERE needs.job = :job ORDER BY jobs.id;
 
+-- Whether a job that is started anew still waits: for another job, or for its batch to open.
+-- name: still_blocked
+SELECT EXISTS (SELECT 1 FROM needs JOIN jobs AS other ON other.id = needs.needs
+        WHERE needs.job = :id AND other.state <> 'done')
+    OR EXISTS (SELECT 1 FROM jobs JOIN batches ON batches.id = jobs.batch
+        WHERE jobs.id = :id AND batches.opens_batch IS NOT NULL
+            AND (SELECT count(*) FROM jobs AS x WHERE x.batch = batches.opens_batch AND x.state = 'done')
+                < batches.opens_done);
+
 -- name: lanes
 SELECT lane, count(DISTINCT CASE WHEN not_before <= :now THEN coalesce(exclusive, id) END) AS jobs,
     min(CASE WHEN not_before > :now THEN not_before END) AS due
