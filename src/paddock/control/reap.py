@@ -6,11 +6,14 @@ a blocked process), everyone gets one full lease, for nobody could renew meanwhi
 
 import asyncio
 import contextlib
+import logging
 import time
 
 from paddock.control import dispatch
 from paddock.control.plane import Control
+from paddock.core.errors import PaddockError
 
+_log = logging.getLogger("paddock.control")
 TICK_S = 1.0
 
 
@@ -37,7 +40,11 @@ class Reaper:
 
     async def _run(self) -> None:
         while True:
-            await self.round()
+            try:
+                await self.round()
+            except PaddockError as error:  # a store that cannot write now may again; whoever waits for leases needs us
+                _log.warning("a round failed: %s", error.message, extra={"action": "reaper.failed"})
+                await asyncio.sleep(TICK_S)
             await self._wait()
 
     async def round(self) -> None:
