@@ -20,7 +20,7 @@ from paddock.core.errors import Refused, Stale, Unreachable
 from paddock.core.schedule import backoff
 from paddock.wire.envelope import EnvelopeError, unseal
 from paddock.wire.keys import Signer
-from paddock.wire.messages import Beat, Decoder, Directive, Grant, Hello, JobOrder, Outcome, Reply, encode
+from paddock.wire.messages import Beat, Decoder, Directive, Grant, Held, Hello, JobOrder, Outcome, Reply, encode
 from paddock.wire.signing import AGENT_HEADER, SIGNATURE_HEADER, sign
 
 _log = logging.getLogger("paddock.agent")
@@ -98,7 +98,7 @@ class Beats:
             seq=self._seq,
             sent=time.time_ns() // 1_000_000,
             hello=self._hello,
-            held=self.slots.held(),
+            held=(*self.slots.held(), *self._untold(outcomes)),
             outcomes=outcomes,
             want=0 if self.draining else self.slots.free,
             draining=self.draining,
@@ -107,6 +107,12 @@ class Beats:
             self._take(await self._deliver(encode(beat)), beat)
         finally:
             answered.set_result(None)
+
+    def _untold(self, sent: tuple[Outcome, ...]) -> list[Held]:
+        """Attempts that have ended but whose outcomes do not fit into this beat: their leases are still ours."""
+        told = {(outcome.job, outcome.epoch) for outcome in sent}
+        waiting = self._journal.waiting(self._session, len(sent))
+        return [Held(job=job, epoch=epoch) for job, epoch in waiting if (job, epoch) not in told]
 
     async def confirm(self, run: Active) -> None:
         """Returns once a beat that began after this call has shown that the attempt still holds its job.
@@ -216,12 +222,16 @@ class Beats:
         for grant in grants:
             try:
                 order = self.gate.open(grant)
+                if any(other.job == order.job for other, _ in good):
+                    raise Refusal("replayed", "it stands twice in one answer")
                 if len(good) >= self.slots.free:
                     raise Refusal("draining" if self.draining else "over_capacity")
                 good.append((order, evidence(grant)))
             except Refusal as error:
                 _log.warning("an order was refused", extra={"action": "job.refused", "job": grant.job})
-                refused.append(self._refusal(grant, error))
+                # The outcome of an attempt that runs here is its own to tell, whatever a grant around it says.
+                if not any((grant.job, grant.epoch) == (other.job, other.epoch) for other, _ in good):
+                    refused += [] if self.slots.runs(grant.job, grant.epoch) else [self._refusal(grant, error)]
         try:
             self._journal.accept(good)
         except (

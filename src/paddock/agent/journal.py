@@ -74,6 +74,15 @@ class Journal:
             out.append(msgspec.json.decode(body, type=Outcome))
         return out
 
+    def waiting(self, session: str, sent: int) -> list[tuple[str, int]]:
+        """Attempts of a session whose outcomes were not acknowledged, when there are more outcomes than `sent`."""
+        if self._db.execute("SELECT count(*) FROM outbox").fetchone()[0] <= sent:
+            return []
+        rows = self._db.execute(
+            "SELECT job, epoch FROM outbox WHERE json_extract(CAST(body AS TEXT), '$.session') = ?", (session,)
+        )
+        return [(str(job), int(epoch)) for job, epoch in rows]
+
     def settled(self, acks: Sequence[tuple[str, int]]) -> None:
         """Forgets outcomes that the control plane has answered."""
         self._db.execute("BEGIN IMMEDIATE")

@@ -22,6 +22,8 @@ from paddock.wire.logs import LogChunk
 from paddock.wire.messages import Held, JobOrder, Outcome
 
 _AGAIN_S = 1.0
+# Bytes of one outcome: a beat that holds it must stay below what a body may have, or it would be refused for ever.
+MAX_OUTCOME = 160_000
 _log = logging.getLogger("paddock.agent")
 
 
@@ -56,8 +58,9 @@ class Slots:
         self._kick = kick
         self._confirm = confirm
         self._client = Client(config.server)
-        self._runs: dict[str, Active] = {}
-        self._ended: list[tuple[str, Outcome]] = []
+        # By job and epoch: an attempt that was replaced may still be ending when a newer one of its job begins here.
+        self._runs: dict[tuple[str, int], Active] = {}
+        self._ended: list[tuple[tuple[str, int], Outcome]] = []
         self.agent = ""
         self.key: Signer | None = None
 
@@ -71,22 +74,26 @@ class Slots:
         """Whether anything runs."""
         return bool(self._runs)
 
+    def runs(self, job: str, epoch: int) -> bool:
+        """Whether this attempt runs here."""
+        return (job, epoch) in self._runs
+
     def held(self) -> tuple[Held, ...]:
         """The leases this agent believes it holds."""
         return tuple(
-            Held(job=job, epoch=run.order.epoch, cancelling=run.stop.why == "cancel") for job, run in self._runs.items()
+            Held(job=job, epoch=epoch, cancelling=run.stop.why == "cancel") for (job, epoch), run in self._runs.items()
         )
 
     def start(self, order: JobOrder) -> None:
         """Starts an accepted order."""
-        run = self._runs[order.job] = Active(order)
+        run = self._runs[order.job, order.epoch] = Active(order)
         self._status.job(order.job, order.epoch, order.kind, "accepted")
         run.task = asyncio.create_task(self._run(run), name=f"run-{order.job}")
 
     def stop(self, job: str, epoch: int, why: str) -> None:
         """Tells one run to end."""
-        run = self._runs.get(job)
-        if run is not None and run.order.epoch == epoch:
+        run = self._runs.get((job, epoch))
+        if run is not None:
             run.stop.order(why)
 
     def stop_all(self, why: str) -> None:
@@ -112,7 +119,7 @@ class Slots:
             told = await self._attempt(run, streams)
         finally:
             await asyncio.gather(*(stream.close() for stream in streams))
-        self._ended.append((order.job, self._complete(run, told)))
+        self._ended.append(((order.job, order.epoch), self._complete(run, told)))
         if len(self._ended) == 1:
             asyncio.get_running_loop().call_soon(self._tell)
 
@@ -127,9 +134,9 @@ class Slots:
             asyncio.get_running_loop().call_later(_AGAIN_S, self._tell)
             return
         ended, self._ended = self._ended, []
-        for job, _ in ended:
-            del self._runs[job]
-            self._status.done(job)
+        for (job, epoch), _ in ended:
+            del self._runs[job, epoch]
+            self._status.done(job, epoch)
         self._kick()
 
     async def _attempt(self, run: Active, streams: list[Stream]) -> Outcome:
@@ -166,6 +173,11 @@ class Slots:
 
     def _complete(self, run: Active, told: Outcome) -> Outcome:
         spawn_ms = int((run.began - run.accepted) * 1_000) if run.began else 0
+        if len(msgspec.json.encode(told)) > MAX_OUTCOME:
+            detail = f"it ended {told.status}, but what it has to tell is too large"
+            told = msgspec.structs.replace(
+                told, status="failed", code="outcome_too_large", detail=detail, result={}, change=None
+            )
         return msgspec.structs.replace(
             told,
             session=self._session,

@@ -18,7 +18,7 @@ class Status:
         self._path = path
         self._timer: asyncio.TimerHandle | None = None
         self._loops: dict[str, dict[str, Any]] = {}
-        self._jobs: dict[str, dict[str, Any]] = {}
+        self._jobs: dict[tuple[str, int], dict[str, Any]] = {}
         self._facts: dict[str, Any] = {"pid": os.getpid(), "started": _now()}
 
     def fact(self, **facts: Any) -> None:
@@ -32,12 +32,12 @@ class Status:
 
     def job(self, job: str, epoch: int, kind: str, words: str) -> None:
         """Says what a run does now."""
-        self._jobs[job] = {"job": job, "epoch": epoch, "kind": kind, "state": words, "since": _now()}
+        self._jobs[job, epoch] = {"job": job, "epoch": epoch, "kind": kind, "state": words, "since": _now()}
         self.soon()
 
-    def done(self, job: str) -> None:
+    def done(self, job: str, epoch: int) -> None:
         """Forgets a run."""
-        self._jobs.pop(job, None)
+        self._jobs.pop((job, epoch), None)
         self.soon()
 
     def soon(self) -> None:
