@@ -26,7 +26,7 @@ class Limit(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """One bench. Units stand in the names of the figures; every figure is of the best of `runs` runs."""
+    """One bench. Units stand in the names of the figures; they are of the best of `runs` runs unless they say more."""
 
     name: str
     about: str
@@ -64,7 +64,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         rows = [("", name, value, self.budget.get(name)) for name, value in self.figures.items()]
         rows += [("floor", name, value, None) for name, value in self.floor.items()]
         wide = max(len(name) for _, name, _, _ in rows)
-        lines = [f"{self.name}: {self.about} (best of {self.runs})"]
+        lines = [f"{self.name}: {self.about} ({self.runs} runs)"]
         for kind, name, value, limit in rows:
             held = "" if limit is None else f"   {limit.words():<8} {'ok' if limit.holds(value) else 'MISSED'}"
             lines.append(f"  {kind:<6}{name:<{wide}}  {_shown(value):>12}{held}")
