@@ -5,6 +5,7 @@ import shutil
 import statistics
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,7 +17,8 @@ from paddock.sandbox import probe
 from paddock.workspace import RepoCache, create, remove, workspace_root
 
 FILES, FILE_BYTES = 50_000, 6_000
-OVERLAYS, POOLS, PLAINS = 15, 7, 2
+COUNTS = {"plain": 2, "pool": 7, "overlay": 15}
+QUICK_COUNT = 2
 TOUCHED = 20
 Mode = Literal["overlay", "pool", "plain"]
 
@@ -33,17 +35,18 @@ class Took:
 def measure(place: Place) -> Report:
     """Wall time from the call to the end of `/bin/true` in the box; between runs a job's edits are made and undone."""
     files = 500 if place.quick else FILES
+    counts = dict.fromkeys(COUNTS, QUICK_COUNT) if place.quick else COUNTS
     say(f"worktrees: making a repository of {files:,} files")
     repository = place.path / "repository"
     commit = make(repository, files, FILE_BYTES)
     root = workspace_root(place.folder("work"))
     try:
-        figures = _figures(RepoCache(root, str(repository)), commit, quick=place.quick)
+        figures = _figures(RepoCache(root, str(repository)), commit, counts)
     finally:
         if not root.is_relative_to(place.path):
             shutil.rmtree(root)
     say("worktrees: plain git")
-    floor = _plain_git(place, repository, commit, 1 if place.quick else PLAINS)
+    floor = _plain_git(place, repository, commit, counts["plain"])
     budget = {"overlay_ready_ms_median": Limit(most=30.0), "overlay_disk_mb": Limit(most=8.0)}
     contained = probe(root if root.exists() else None)
     return Report(
@@ -52,19 +55,19 @@ def measure(place: Place) -> Report:
         figures=figures,
         floor=floor,
         budget={**budget, "pool_ready_ms_median": Limit(most=300.0)},
-        runs=3 if place.quick else OVERLAYS,
+        runs=counts["overlay"],
         notes=(
-            f"medians and minima: {OVERLAYS} overlays, {POOLS} from the pool, {PLAINS} plain",
+            f"{counts['overlay']} overlays, {counts['pool']} from the pool, {counts['plain']} plain, as many by plain git",
             *((f"no overlays on this host: {contained.reason}",) if not contained.overlay else ()),
         ),
     )
 
 
-def _figures(cache: RepoCache, commit: str, *, quick: bool) -> dict[str, float]:
+def _figures(cache: RepoCache, commit: str, counts: Mapping[str, int]) -> dict[str, float]:
     out: dict[str, float] = {}
-    modes: tuple[tuple[Mode, int], ...] = (("plain", PLAINS), ("pool", POOLS + 1), ("overlay", OVERLAYS))
+    modes: tuple[Mode, ...] = ("plain", "pool", "overlay")
     cache.resolve(commit)
-    for mode, count in modes:
+    for mode in modes:
         if mode == "overlay":
             if not probe(cache.root).overlay:
                 continue
@@ -73,8 +76,9 @@ def _figures(cache: RepoCache, commit: str, *, quick: bool) -> dict[str, float]:
             cache.base(commit).release()
             out["overlay_base_ms_once"] = (time.perf_counter() - began) * 1e3
         say(f"worktrees: {mode}")
-        took = [_one(cache, commit, mode, epoch + 1) for epoch in range(2 if quick else count)]
-        took = took[1:] if mode == "pool" else took  # the first fills the pool
+        if mode == "pool":
+            _one(cache, commit, mode, 0)  # its checkout fills the pool
+        took = [_one(cache, commit, mode, epoch + 1) for epoch in range(counts[mode])]
         out[f"{mode}_made_ms_median"] = statistics.median(one.made_ms for one in took)
         out[f"{mode}_ready_ms_median"] = statistics.median(one.ready_ms for one in took)
         out[f"{mode}_ready_ms_min"] = min(one.ready_ms for one in took)
@@ -91,9 +95,9 @@ def _one(cache: RepoCache, commit: str, mode: Mode, epoch: int) -> Took:
             subprocess.run(launch.argv, **launch.options(), check=True, timeout=60)
         ready = time.perf_counter()
         took = Took((made - began) * 1e3, (ready - began) * 1e3, disk_mb(worktree.path))
-        edits = "; ".join(f"echo changed >> d{at * 7 % 100}/f{at}.txt" for at in range(TOUCHED))
+        edits = "; ".join(f"echo changed >> d0/f{at}.txt" for at in range(TOUCHED))
         with worktree.launch(["/bin/sh", "-c", edits]) as launch:
-            subprocess.run(launch.argv, **launch.options(), timeout=60)
+            subprocess.run(launch.argv, **launch.options(), check=True, timeout=60)
     finally:
         remove(worktree)
     return took
