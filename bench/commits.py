@@ -22,14 +22,16 @@ WHERE id IN (SELECT id FROM jobs WHERE state = 0 ORDER BY id LIMIT ?) RETURNING 
 
 
 def fsync_ms(folder: Path, samples: int) -> float:
-    """The median of appending 4 KB to a file and bringing them to disk."""
+    """The median of overwriting 4 KB in a file and bringing them to disk, as a write-ahead log with room does."""
     took = []
     path = folder / "fsync"
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    path.write_bytes(b"x" * 4_096 * samples)
+    handle = os.open(path, os.O_WRONLY)
     try:
+        os.fsync(handle)
         for at in range(samples):
             began = time.perf_counter()
-            os.pwrite(handle, b"x" * 4_096, at * 4_096)
+            os.pwrite(handle, b"y" * 4_096, at * 4_096)
             os.fdatasync(handle)
             took.append((time.perf_counter() - began) * 1e3)
     finally:

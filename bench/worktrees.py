@@ -57,7 +57,7 @@ def measure(place: Place) -> Report:
         budget={**budget, "pool_ready_ms_median": Limit(most=300.0)},
         runs=counts["overlay"],
         notes=(
-            f"{counts['overlay']} overlays, {counts['pool']} from the pool, {counts['plain']} plain, as many by plain git",
+            f"{counts['overlay']} overlays, {counts['pool']} from the pool, {counts['plain']} plain and by plain git",
             *((f"no overlays on this host: {contained.reason}",) if not contained.overlay else ()),
         ),
     )
