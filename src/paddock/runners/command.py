@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from paddock.core import scope
-from paddock.core.errors import PaddockError
+from paddock.core.errors import PaddockError, Stale
 from paddock.runners.base import Run, outcome, stopped
 from paddock.runners.process import Ended, run_process
 from paddock.wire.messages import ChangeReport, FileChange, JobOrder, Outcome
 from paddock.workspace import RepoCache, Snapshot, Worktree, collect, create, publish, remove
 
-# What an outcome names of a change; the rest is counted.
+# What an outcome names of a change, and the bytes that the names take as JSON; the rest is counted.
 MOST_FILES = 500
 MOST_NAME_BYTES = 60_000
 
@@ -49,12 +51,11 @@ async def _conclude(job: Run, cache: RepoCache, tree: Worktree, ended: Ended, sn
         "containment": "contained" if tree.record.contained else "none",
     }
     verdict = _verdict(job, ended, snapshot)
-    good = verdict is None and snapshot.head is not None
     try:
-        if good:
-            await job.confirm()
+        if verdict is None and snapshot.head is not None and not await _still_ours(job):
+            verdict = _stopped(job)
         job.say("publishing")
-        head = snapshot.head if good else None
+        head = snapshot.head if verdict is None else None
         await asyncio.to_thread(publish, cache, job.order.job, job.order.epoch, head, snapshot.wip)
     except PaddockError as error:
         tree.release()  # the cache has the work; the sweep pushes it when the repository answers again
@@ -70,13 +71,22 @@ async def _conclude(job: Run, cache: RepoCache, tree: Worktree, ended: Ended, sn
     return outcome(job, "done", change=report, result=_result(snapshot), **facts)
 
 
+async def _still_ours(job: Run) -> bool:
+    """Whether what the run wrote is still wanted: it was not replaced and not cancelled meanwhile."""
+    try:
+        await job.confirm()
+    except Stale:
+        return False
+    return job.stop.why in ("", "shutdown")
+
+
 Ending = Callable[[dict[str, Any]], Outcome]
 
 
 def _verdict(job: Run, ended: Ended, snapshot: Snapshot) -> Ending | None:
     """None when the run ended well and stayed in its scope; else what makes its outcome from the facts."""
     if ended.why in ("cancel", "stale", "shutdown"):
-        return lambda facts: stopped(job, **facts)
+        return _stopped(job)
     if ended.why != "exit":
         limit = job.order.limits.wall_s if ended.why == "timeout" else job.order.limits.silence_s
         text = f"ended after {limit} s" + (" without output" if ended.why == "silence" else "")
@@ -90,6 +100,10 @@ def _verdict(job: Run, ended: Ended, snapshot: Snapshot) -> Ending | None:
         told = {"paths": [path[:500] for path in paths[:200]]}
         return lambda facts: outcome(job, "failed", code="scope_violation", detail=text[:4_000], result=told, **facts)
     return None
+
+
+def _stopped(job: Run) -> Ending:
+    return lambda facts: stopped(job, **facts)
 
 
 def _message(order: JobOrder) -> str:
@@ -107,7 +121,7 @@ def _report(snapshot: Snapshot) -> ChangeReport:
     room = MOST_NAME_BYTES
     for file in snapshot.files[:MOST_FILES]:
         path = _printable(file.path)
-        room -= len(path.encode())
+        room -= len(msgspec.json.encode(path))
         if room < 0:
             break
         files.append(FileChange(path=path, added=file.added, removed=file.removed, status=file.status))
