@@ -25,6 +25,7 @@ from paddock.agent.slots import Slots
 from paddock.agent.status import Status
 from paddock.core.errors import PaddockError, Unreachable
 from paddock.core.ids import ENTROPY_BITS, make
+from paddock.core.kinds import KINDS
 from paddock.runners import RUNNERS
 from paddock.sandbox import Containment, probe
 from paddock.wire.messages import Hello, Outcome
@@ -85,7 +86,10 @@ class Agent:
         self._journal = Journal(config.state / "agent.db")
         self._status = Status(config.state / "status.json")
         self._client = Client(config.server)
-        kinds = tuple(kind for kind in RUNNERS if not config.kinds or kind in config.kinds)
+        contains = contained.cls == "contained" or config.allow_degraded
+        # A host that cannot contain offers no kind that must be contained; else it would take and refuse for ever.
+        able = tuple(kind for kind in RUNNERS if contains or not KINDS[kind].worktree)
+        kinds = tuple(kind for kind in able if not config.kinds or kind in config.kinds)
         hello = Hello(
             name=config.name,
             version=__version__,
@@ -105,7 +109,7 @@ class Agent:
             generation=identity.generation,
             keys=identity.verifiers(),
             runs=frozenset(kinds),
-            contains=contained.cls == "contained" or config.allow_degraded,
+            contains=contains,
             journal=self._journal,
             now=lambda: time.time_ns() // 1_000_000,
         )

@@ -10,7 +10,9 @@ MAX_LOSSES = 3
 # Refusals that blame the moment and not the job: it goes back and uses up no try.
 PASSING_REFUSALS = frozenset({"over_capacity", "not_capable", "draining", "quarantined", "policy_quiet_hours"})
 # Failures that no further try can mend.
-LASTING_FAILURES = frozenset({"scope_violation", "bad_payload", "no_such_commit", "conflict", "red"})
+LASTING_FAILURES = frozenset(
+    {"scope_violation", "bad_payload", "no_such_commit", "conflict", "red", "outcome_too_large"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +44,12 @@ def settle(ended: AttemptState, code: str, has_change: bool, job: Standing, chan
         return Settlement(state=JobState.IN_REVIEW)
     if ended is AttemptState.CANCELLED or job.cancelling:
         return Settlement(state=JobState.CANCELLED, reason="cancelled", lost=ended is AttemptState.LOST)
-    if ended is AttemptState.RETURNED or (ended is AttemptState.REFUSED and code in PASSING_REFUSALS):
+    if ended is AttemptState.RETURNED:
         return Settlement(state=JobState.READY, refund=True, reason=code)
+    if ended is AttemptState.REFUSED and code in PASSING_REFUSALS:
+        # A moment's pause, or an agent that refuses for ever would be asked for ever.
+        wait = 0 if code == "draining" else schedule.backoff(1, chance, base_ms=1_000)
+        return Settlement(state=JobState.READY, refund=True, reason=code, not_before_ms=wait)
     if ended is AttemptState.REFUSED:
         return Settlement(state=JobState.REFUSED, reason=code)
     if ended is AttemptState.LOST:
