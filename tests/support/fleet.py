@@ -64,7 +64,7 @@ class Process:
 class Fleet:
     """Used as a context; whatever still runs when it is left is stopped. `beat` and `lease` are seconds."""
 
-    def __init__(self, folder: Path, *, beat: float = 0.3, lease: float = 1.2, checks: Sequence[Sequence[str]] = ()):
+    def __init__(self, folder: Path, *, beat: float = 0.3, lease: float = 1.2) -> None:
         self.folder = folder
         self.home = folder / "home"
         self.work = folder / "work"
@@ -74,7 +74,7 @@ class Fleet:
         self.api = Api(self.url)
         self.control: Process | None = None
         self.agents: dict[str, Process] = {}
-        self.checks = [list(argv) for argv in checks]
+        self._servers: dict[str, str] = {}
         self.repo: Repo
 
     def __enter__(self) -> "Fleet":
@@ -112,13 +112,14 @@ class Fleet:
     def agent(
         self, name: str, *, slots: int = 1, server: str = "", drain: float = 0.0, more: Sequence[str] = ()
     ) -> Process:
-        """Starts an agent, or starts it again; returns once the control plane sees its session."""
+        """Starts an agent, or starts it again at the same server; returns once the control plane sees its session."""
         state = self.folder / f"agent-{name}"
         before = self._session(name)
         known = (state / "agent.json").exists()
         token = "" if known else self.api.post("/v1/tokens", {"label": name})["token"]
         words = ["run", "--name", name, "--state", str(state), "--work", str(self.work), "--home", str(self.home)]
-        words += ["--server", server or self.url, "--slots", str(slots), "--drain", str(drain), *more]
+        self._servers[name] = server or self._servers.get(name, self.url)
+        words += ["--server", self._servers[name], "--slots", str(slots), "--drain", str(drain), *more]
         self.agents[name] = Process(name, words, self.folder / f"{name}.log", {"PADDOCK_TOKEN": token})
         wait_until(lambda: self._session(name) != before, PATIENCE, what=f"{name} is there")
         return self.agents[name]
@@ -126,19 +127,19 @@ class Fleet:
     def _session(self, name: str) -> str:
         return next((str(a["session"]) for a in self.api.get("/v1/agents") if a["name"] == name), "")
 
-    def project(self, name: str, repo: Path) -> None:
+    def project(self, name: str, repo: Path, checks: Sequence[Sequence[str]] = ()) -> None:
         """Registers a repository."""
-        body = {"name": name, "repo": str(repo), "branch": "main", "checks": self.checks}
+        body = {"name": name, "repo": str(repo), "branch": "main", "checks": [list(argv) for argv in checks]}
         self.api.post("/v1/projects", body)
 
-    def submit(self, *jobs: dict[str, Any], **more: Any) -> dict[str, str]:
+    def submit(self, *jobs: dict[str, Any], project: str = "shop", **more: Any) -> dict[str, str]:
         """Submits a batch; its jobs' ids by name."""
-        answer = self.api.post("/v1/jobs", {"project": "shop", "jobs": list(jobs), **more})
+        answer = self.api.post("/v1/jobs", {"project": project, "jobs": list(jobs), **more})
         return {job["name"]: job["id"] for job in answer["jobs"]}
 
-    def run(self, argv: Sequence[str], id: str = "one", **more: Any) -> str:
+    def run(self, argv: Sequence[str], id: str = "one", project: str = "shop", **more: Any) -> str:
         """Submits one command; its id."""
-        return self.submit({"id": id, "payload": {"argv": list(argv)}, **more})[id]
+        return self.submit({"id": id, "payload": {"argv": list(argv)}, **more}, project=project)[id]
 
     def job(self, ref: str) -> dict[str, Any]:
         """Everything about a job."""
