@@ -21,8 +21,11 @@ WHERE id IN (SELECT id FROM jobs WHERE state = 0 ORDER BY id LIMIT ?) RETURNING 
 """
 
 
-def fsync_ms(folder: Path, samples: int) -> float:
-    """The median of overwriting 4 KB in a file and bringing them to disk, as a write-ahead log with room does."""
+def fsync_ms(folder: Path, samples: int, pause_s: float) -> float:
+    """The median of overwriting 4 KB in a file and bringing them to disk, as a write-ahead log with room does.
+
+    After a pause, as a lone job comes, it takes several times as long as one after the other.
+    """
     took = []
     path = folder / "fsync"
     path.write_bytes(b"x" * 4_096 * samples)
@@ -30,6 +33,7 @@ def fsync_ms(folder: Path, samples: int) -> float:
     try:
         os.fsync(handle)
         for at in range(samples):
+            time.sleep(pause_s)
             began = time.perf_counter()
             os.pwrite(handle, b"y" * 4_096, at * 4_096)
             os.fdatasync(handle)
