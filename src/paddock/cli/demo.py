@@ -22,6 +22,7 @@ def main(verb: str, words: list[str]) -> int:
     """Exit code 0 when every job's work stands on the branch exactly once, or waits for a person with --no-approve."""
     found = args.read(_parser(verb), words)
     settings = args.settings_of(found)
+    found.keep = found.keep or found.no_approve  # what waits at the gate must be there to be decided on
     demo_input.check_words(found)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _interrupt)
@@ -57,7 +58,7 @@ def _parser(verb: str) -> args.Parser:
     parser.add_argument(
         "--check", action="append", default=[], metavar="COMMAND", help="must pass before a change merges; repeatable"
     )
-    parser.add_argument("--no-approve", action="store_true", help="stop at the gate: nobody plays the human")
+    parser.add_argument("--no-approve", action="store_true", help="stop at the gate and keep what waits there")
     parser.add_argument("--keep", action="store_true", help="keep the home, and the sample repository, afterwards")
     args.add_settings(parser, "port", "allow_degraded")
     return parser
@@ -99,6 +100,7 @@ def _end(result: Result, found: argparse.Namespace, home: Path, say: Any) -> Non
     if result.waiting:
         say(f"  branches paddock/<job> in {result.repo} hold what waits for a person")
     if found.keep:
-        say(f"  kept: {home}  (look again: paddock up --home {home} --agents {found.agents})")
+        then = "; then paddock review list" if result.waiting else ""
+        say(f"  kept: {home}  (go on with: paddock up --home {home} --agents {found.agents}{then})")
     if found.json:
         out.line(result.as_json(home if found.keep else None))
