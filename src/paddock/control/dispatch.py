@@ -22,10 +22,13 @@ async def refresh(control: Control) -> None:
     if not control.lanes_stale:
         return
     control.lanes_stale = False
-    began = time.monotonic()
+    began, told = time.monotonic(), control.lanes_told
     control.lanes = await control.store.lanes(control.clock.now())
     ended = time.monotonic()
     control.lanes_rest_until = ended + _REST * (ended - began)
+    if told != control.lanes_told:  # what was announced meanwhile may be younger than what was read
+        control.lanes_stale = True
+        control.stirred.set()
 
 
 def announce(control: Control, lanes: Iterable[str]) -> None:
@@ -33,15 +36,21 @@ def announce(control: Control, lanes: Iterable[str]) -> None:
     for lane in lanes:
         jobs, due = control.lanes.get(lane, (0, None))
         control.lanes[lane] = (jobs + 1, due)
+    control.lanes_told += 1
     wake_idle(control)
 
 
 def consume(control: Control, granted: Iterable[JobRecord]) -> None:
-    """Takes note of jobs that have just been granted."""
+    """Takes note of jobs that have just been granted.
+
+    A lane that was counted down to nothing is read again: the count may have left a grant out already.
+    """
     for job in granted:
         jobs, due = control.lanes.get(job.lane, (0, None))
         if jobs:
             control.lanes[job.lane] = (jobs - 1, due)
+        if jobs <= 1:
+            control.lanes_stale = True
 
 
 def wake_idle(control: Control) -> None:

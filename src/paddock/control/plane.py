@@ -38,6 +38,8 @@ class Control:
         # Lane → (jobs that can be claimed, when the next delayed one is due). A hint; the store decides.
         self.lanes: dict[str, tuple[int, int | None]] = {}
         self.lanes_stale = True
+        # How often jobs were announced; whoever reads the lanes sees by it whether he read too early.
+        self.lanes_told = 0
         # Monotonic seconds before which the lanes are not read again.
         self.lanes_rest_until = 0.0
         self.stirred = asyncio.Event()
@@ -71,8 +73,6 @@ class Control:
     def stir(self) -> None:
         """Says that jobs may have become ready: lanes are read anew, idle agents woken, watchers told."""
         self.lanes_stale = True
-        # Monotonic seconds before which the lanes are not read again.
-        self.lanes_rest_until = 0.0
         self.stirred.set()
         self.bus.news()
 
