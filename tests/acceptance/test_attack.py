@@ -58,7 +58,7 @@ def attacked() -> Iterator[Attacked]:
         remove_tree(folder)
 
 
-def tampered(attack: Attacked, order: Order) -> Order:
+def tampered(_attack: Attacked, order: Order) -> Order:
     body = base64.b64decode(order["payload"]).replace(b"hacked.txt", b"hijack.txt")
     return {**order, "payload": base64.b64encode(body).decode()}
 

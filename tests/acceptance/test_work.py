@@ -3,7 +3,6 @@
 import json
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
@@ -210,7 +209,7 @@ def test_a_drained_agent_finishes_and_takes_nothing_new(fleet: Fleet) -> None:
     assert fleet.until(waiting)["state"] == "done"
 
 
-def test_a_file_name_full_of_control_characters_does_not_silence_its_agent(steady: Fleet, tmp_path: Path) -> None:
+def test_a_file_name_full_of_control_characters_does_not_silence_its_agent(steady: Fleet) -> None:
     script = "import pathlib\nfor n in range(500): pathlib.Path('\\x01' * 120 + str(n)).write_text('x')"
     job = steady.run(["python3", "-c", script], id="hostile", timeout=60)
     shown = steady.until(job)

@@ -13,7 +13,7 @@ Alter = Callable[[str, bytes, bytes], bytes | None]
 class Proxy:
     """Used as a context. `alter` may be changed at any time; the wake channel is not served, so beats come when due."""
 
-    def __init__(self, port: int, alter: Alter = lambda path, body, answer: answer) -> None:
+    def __init__(self, port: int, alter: Alter) -> None:
         self.alter = alter
         proxy = self
 
