@@ -260,7 +260,7 @@ def _body(told: Mapping[str, Any]) -> str:
     for media, content in told.get("requestBody", {}).get("content", {}).items():
         schema = content.get("schema", {})
         if "$ref" in schema:
-            return f"a `{schema['$ref'].rsplit('/', 1)[1]}`"
+            return f"`{schema['$ref'].rsplit('/', 1)[1]}`"
         return ", ".join(f"`{name}`" for name in schema.get("properties", ())) or media
     return ""
 
