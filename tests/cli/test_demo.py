@@ -83,9 +83,12 @@ def test_it_ends_when_nothing_can_move_and_says_why(tmp_path: Path) -> None:
     assert "7" in why["broken"] and "needs broken" in why["behind"] and "lacks nobody-has-this" in why["picky"]
 
 
-def test_without_approval_it_stops_at_the_gate(mine: Repo, tmp_path: Path) -> None:
+def test_without_approval_it_stops_at_the_gate_and_keeps_what_waits(mine: Repo, tmp_path: Path) -> None:
     said = demo(tmp_path, "--repo", "mine", "--no-approve")
     told = json.loads(said.out.splitlines()[-1])
+    home = Path(told["home"])
+    assert list(home.rglob("paddock.db"))
+    remove_tree(home)
     assert (said.code, told["waiting"], told["merged"], told["approved"]) == (0, 1, 0, 0)
     assert mine.tip() == mine.commits[-1]
     assert mine.git("branch", "--list", "paddock/*") != ""
