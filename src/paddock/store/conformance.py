@@ -123,6 +123,8 @@ async def refuses_writes_that_are_not_current(store: Store) -> None:
     assert out.acks == ((old.id, old.epoch, "stale_lease"),)
     assert out.stops == ((old.id, old.epoch, "stale"),)
     assert (await bench.beat(first, 0, done(new))).acks[0][2] == "stale_lease"
+    # Another agent cannot end it either, not even by naming the session that holds it.
+    assert (await bench.beat(first, 0, done(new, session=second[1]))).acks[0][2] == "stale_lease"
     assert (await store.job(old.id)).state is JobState.LEASED
     assert (await bench.beat(second, 0, done(new))).acks[0][2] == ""
     assert (await bench.beat(second, 0, done(new))).acks[0][2] == ""
@@ -212,6 +214,20 @@ async def cancels_with_proof(store: Store) -> None:
         pass
 
 
+async def waits_again_for_what_it_waited_for(store: Store) -> None:
+    """A cancelled job that is tried anew is blocked as long as what it needs is not done."""
+    bench = Bench(store)
+    await bench.project()
+    who = await bench.agent("a")
+    ids = await bench.submit({"id": "a"}, {"id": "b", "depends_on": ["a"]})
+    await store.cancel(ids["b"], NOW)
+    assert (await store.retry(ids["b"], NOW)).state is JobState.BLOCKED
+    await bench.run(who)
+    assert (await store.job(ids["b"])).state is JobState.READY
+    await store.cancel(ids["b"], NOW)
+    assert (await store.retry(ids["b"], NOW)).state is JobState.READY
+
+
 async def releases_what_waited(store: Store) -> None:
     bench = Bench(store)
     await bench.project()
@@ -291,6 +307,7 @@ async def redeems_a_token_once(store: Store) -> None:
     winners = [result for result in results if not isinstance(result, BaseException)]
     assert len(winners) == 1
     assert sum(isinstance(result, Unauthorised) for result in results) == 19
+    assert sum(event.type == "token.refused" for event in await store.journal(0, None, 99)) == 19
     assert (await store.redeem("hash", winners[0].public_key, "n", NOW + 1)).id == winners[0].id
     assert [agent.id for agent in await bench.store.agents()] == [winners[0].id]
 
@@ -333,6 +350,7 @@ CHECKS: tuple[Check, ...] = (
     hears_an_old_session_before_it_gives_up_its_leases,
     tries_again_after_a_while_and_then_fails,
     cancels_with_proof,
+    waits_again_for_what_it_waited_for,
     releases_what_waited,
     brings_a_change_to_its_merge,
     sends_a_conflict_back,
