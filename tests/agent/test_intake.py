@@ -1,0 +1,187 @@
+"""The gate of an agent: every code it refuses with, in the order of its checks, and what it remembers of the good."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from paddock.agent.intake import CLOCK_LEEWAY_MS, LONGEST_MS, REFUSALS, Gatekeeper, Refusal, evidence
+from paddock.agent.journal import Journal
+from paddock.core.job import Files, Scope
+from paddock.wire.envelope import Envelope, Signature, seal
+from paddock.wire.keys import Signer, Verifier
+from paddock.wire.messages import Base, Grant, JobOrder, Limits, Outcome, encode
+
+NOW = 1_800_000_000_000
+JOB, DIRECTIVE, FOREIGN = Signer(b"j" * 32, "job"), Signer(b"d" * 32, "directive"), Signer(b"f" * 32, "job")
+ORDER = JobOrder(
+    job="j1",
+    name="one",
+    kind="command",
+    project="shop",
+    agent="a1",
+    agent_key="agent-key",
+    generation=1,
+    attempt=1,
+    epoch=1,
+    nonce="0" * 32,
+    nbf=NOW,
+    exp=NOW + 900_000,
+    base=Base(repo="/srv/shop.git", branch="main"),
+    payload={"argv": ["ruff", "check"]},
+    scope=Scope(),
+    limits=Limits(wall_s=60),
+)
+
+
+def gate(journal: Journal, **more: Any) -> Gatekeeper:
+    facts: dict[str, Any] = {
+        "agent": "a1",
+        "agent_key": "agent-key",
+        "generation": 1,
+        "keys": {signer.keyid: Verifier(signer.public, signer.role) for signer in (JOB, DIRECTIVE)},
+        "runs": frozenset({"command", "noop"}),
+        "contains": True,
+        "journal": journal,
+        "now": lambda: NOW,
+    }
+    return Gatekeeper(**{**facts, **more})
+
+
+def order(**fields: Any) -> JobOrder:
+    return msgspec.structs.replace(ORDER, **fields)
+
+
+def grant(given: JobOrder, signer: Signer = JOB, **more: Any) -> Grant:
+    return Grant(**{"job": given.job, "epoch": given.epoch, "order": seal(encode(given), "job", signer), **more})
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "agent.db")
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Journal:
+    """A journal in which refusals leave no trace, so that tests of them may share it."""
+    return Journal(tmp_path_factory.mktemp("state") / "agent.db")
+
+
+def _broken(sealed: Envelope) -> Envelope:
+    return msgspec.structs.replace(sealed, signatures=(Signature(JOB.keyid, "A" * 86 + "=="),))
+
+
+CASES: list[tuple[str, Callable[[], Grant]]] = [
+    ("unsigned", lambda: grant(ORDER, DIRECTIVE)),
+    ("unsigned", lambda: grant(ORDER, FOREIGN)),
+    ("bad_signature", lambda: grant(ORDER, order=_broken(grant(ORDER).order))),
+    ("malformed", lambda: grant(ORDER, order=seal(encode(ORDER), "directive", JOB))),
+    ("malformed", lambda: grant(ORDER, order=seal(b"{}", "job", JOB))),
+    ("malformed", lambda: grant(ORDER, order=seal(encode(ORDER)[:-1] + b',"x":1}', "job", JOB))),
+    ("wrong_target", lambda: grant(order(agent="a2"))),
+    ("wrong_target", lambda: grant(order(agent_key="other-key"))),
+    ("wrong_target", lambda: grant(order(generation=2))),
+    ("wrong_target", lambda: grant(ORDER, job="j2")),
+    ("wrong_target", lambda: grant(ORDER, epoch=2)),
+    ("expired", lambda: grant(order(nbf=NOW - 10**6, exp=NOW - CLOCK_LEEWAY_MS - 1))),
+    ("not_yet", lambda: grant(order(nbf=NOW + CLOCK_LEEWAY_MS + 1, exp=NOW + 10**6))),
+    ("not_yet", lambda: grant(order(exp=NOW + LONGEST_MS + 1))),
+    ("not_capable", lambda: grant(order(kind="change.merge"))),
+    ("not_capable", lambda: grant(order(kind="no-such-kind"))),
+    ("not_capable", lambda: grant(order(base=None))),
+    ("bad_payload", lambda: grant(order(payload={}))),
+    ("bad_payload", lambda: grant(order(payload={"argv": ["a\0b"]}))),
+    ("bad_payload", lambda: grant(order(payload={"argv": ["ls"], "sudo": True}))),
+    ("out_of_scope", lambda: grant(order(scope=Scope(hosts=("x.org:443",))))),
+    ("out_of_scope", lambda: grant(order(scope=Scope(files=Files(write=("../**",)))))),
+    ("out_of_scope", lambda: grant(order(scope=Scope(commands=(("make",),))))),
+]
+
+
+@pytest.mark.parametrize(("code", "given"), CASES, ids=[f"{n}-{code}" for n, (code, _) in enumerate(CASES)])
+def test_each_fault_has_its_code_and_leaves_no_trace(untouched: Journal, code: str, given: Callable[[], Grant]) -> None:
+    with pytest.raises(Refusal) as caught:
+        gate(untouched).open(given())
+    assert caught.value.told == code
+    assert untouched.epoch_of("j1") == 0
+
+
+def test_every_code_is_in_the_table_and_the_rest_is_given_elsewhere() -> None:
+    assert {code for code, _ in CASES} | {"replayed", "over_capacity", "draining"} == set(REFUSALS)
+
+
+@pytest.mark.parametrize("shift", [-CLOCK_LEEWAY_MS, 0, 900_000 + CLOCK_LEEWAY_MS])
+def test_clocks_may_differ_by_the_leeway(untouched: Journal, shift: int) -> None:
+    assert gate(untouched, now=lambda: NOW + shift).open(grant(ORDER)) == ORDER
+
+
+def test_a_host_that_cannot_contain_refuses_what_must_be_contained(untouched: Journal) -> None:
+    with pytest.raises(Refusal) as caught:
+        gate(untouched, contains=False).open(grant(ORDER))
+    assert caught.value.told == "not_capable"
+    plain = order(kind="noop", payload={}, base=None)
+    assert gate(untouched, contains=False).open(grant(plain)) == plain
+
+
+def test_an_epoch_is_taken_once_and_never_a_lower_one(journal: Journal) -> None:
+    second = grant(order(epoch=2))
+    journal.accept([(gate(journal).open(second), evidence(second))])
+    for epoch in (1, 2):
+        with pytest.raises(Refusal) as caught:
+            gate(journal).open(grant(order(epoch=epoch, nonce="1" * 32)))
+        assert caught.value.told == "replayed"
+    assert gate(journal).open(grant(order(epoch=3))).epoch == 3
+    assert gate(journal).open(grant(order(job="j2"))).job == "j2"
+
+
+def test_an_order_accepted_before_kill_nine_is_still_refused(tmp_path: Path) -> None:
+    code = """
+import sys, time
+from pathlib import Path
+from agent_order import ORDER
+from paddock.agent.journal import Journal
+Journal(Path(sys.argv[1])).accept([(ORDER, b"{}")])
+print("accepted", flush=True)
+time.sleep(600)
+"""
+    (tmp_path / "agent_order.py").write_text(
+        "import msgspec\nfrom paddock.wire.messages import JobOrder\n"
+        f"ORDER = msgspec.json.decode({encode(ORDER)!r}, type=JobOrder)\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-c", code, str(tmp_path / "agent.db")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=env) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"accepted\n"
+        process.send_signal(signal.SIGKILL)
+    with pytest.raises(Refusal) as caught:
+        gate(Journal(tmp_path / "agent.db")).open(grant(ORDER))
+    assert caught.value.told == "replayed"
+
+
+def outcome(number: int, size: int = 0, session: str = "s1") -> Outcome:
+    return Outcome(job=f"j{number}", epoch=1, session=session, status="done", result={"x": "y" * size})
+
+
+def test_the_outbox_keeps_its_order_and_what_was_not_acknowledged(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "agent.db")
+    journal.put([outcome(3), outcome(1), outcome(2)])
+    journal.put([msgspec.structs.replace(outcome(1), status="failed")])
+    journal.settled([("j3", 1), ("j9", 1)])
+    journal.close()
+    again = Journal(tmp_path / "agent.db")
+    assert [(o.job, o.status) for o in again.pending(10**6)] == [("j1", "done"), ("j2", "done")]
+
+
+def test_outcomes_that_do_not_fit_a_beat_are_known_to_wait(journal: Journal) -> None:
+    journal.put([outcome(1, 600), outcome(2, 600), outcome(3, 600), outcome(4, session="s0")])
+    fitting = journal.pending(1_500)
+    assert [o.job for o in fitting] == ["j1", "j2"]
+    assert [o.job for o in journal.pending(1)] == ["j1"]
+    assert journal.waiting("s1", len(fitting)) == [("j1", 1), ("j2", 1), ("j3", 1)]
+    assert journal.waiting("s1", 4) == []
