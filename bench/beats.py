@@ -58,11 +58,11 @@ def measure(place: Place) -> Report:
     return Report(
         name="beats",
         about=f"{shape.agents:,} agents, {shape.beats_per_s:,.0f} beats/s, {shape.jobs_per_s:.0f} jobs/s, one core",
-        figures={**best(found, lambda run: run["beat_ms_p99"]), **rest},
+        figures={**best(found, lambda run: run["all_beats_ms_p99"]), **rest},
         floor=floor,
         budget={
             "beat_ms_p99": Limit(most=20.0),
-            "job_beat_ms_p99": Limit(most=20.0),
+            "all_beats_ms_p99": Limit(most=20.0),
             "server_core_share": Limit(most=0.6),
             "jobs_per_s": Limit(least=0.97 * shape.jobs_per_s),
             "failed": Limit(most=0),
@@ -149,6 +149,7 @@ def _figures(offered: Offered, workers: Workers, core_share: float, jobs: int, r
     for name, values in (("beat", offered.latencies_ms), ("job_beat", workers.took_ms), ("submit", workers.submit_ms)):
         out[f"{name}_ms_p50"], out[f"{name}_ms_p99"] = quantile(values, 0.5), quantile(values, 0.99)
         out[f"{name}_ms_max"] = max(values, default=0.0)
+    out["all_beats_ms_p99"] = quantile([*offered.latencies_ms, *workers.took_ms], 0.99)
     out["jobs_per_s"] = jobs / offered.seconds
     out["job_beats_per_s"] = len(workers.took_ms) / offered.seconds
     out["server_core_share"] = core_share
