@@ -1,0 +1,36 @@
+"""The reaper outlives a store that could not write for a while."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from paddock.control import reap
+from paddock.control.plane import Control
+from paddock.control.reap import Reaper
+from paddock.store.sqlite.engine import StoreUnavailable
+
+
+async def test_a_round_that_fails_is_not_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    control = await Control.open(tmp_path)
+    tried = asyncio.Event()
+
+    async def full_disk(now: int) -> Sequence[str]:
+        monkeypatch.undo()
+        tried.set()
+        raise StoreUnavailable(f"the store cannot write at {now}")
+
+    monkeypatch.setattr(reap, "TICK_S", 0.05)
+    monkeypatch.setattr(control.store, "expire", full_disk)
+    control.note_leases("a-somebody", 1)
+    reaper = Reaper(control)
+    reaper.start()
+    try:
+        async with asyncio.timeout(10):
+            await tried.wait()
+            while not reaper.last_success:
+                await asyncio.sleep(0.01)
+    finally:
+        await reaper.stop()
+        await control.close()
