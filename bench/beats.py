@@ -63,6 +63,7 @@ def measure(place: Place) -> Report:
         budget={
             "beat_ms_p99": Limit(most=20.0),
             "all_beats_ms_p99": Limit(most=20.0),
+            "job_beat_ms_p99": Limit(most=20.0),
             "server_core_share": Limit(most=0.6),
             "jobs_per_s": Limit(least=0.97 * shape.jobs_per_s),
             "failed": Limit(most=0),
