@@ -14,7 +14,7 @@ from bench.load import Pool, request
 from paddock import __version__
 from paddock.store.sqlite.engine import connect
 from paddock.store.sqlite.migrate import migrate
-from paddock.store.sqlite.statements import Tx
+from paddock.store.sqlite.tx import SqliteTx
 from paddock.wire.keys import Signer
 from paddock.wire.messages import Beat, Directive, Outcome, Reply, encode
 from paddock.wire.signing import AGENT_HEADER, SIGNATURE_HEADER, sign
@@ -43,7 +43,7 @@ def load(path: Path, signer: Signer, plain: int, workers: int) -> None:
     """Makes a store that knows `workers` agents for noop jobs and `plain` ones for other kinds, all in a session."""
     connection = connect(path)
     migrate(connection)
-    tx, public = Tx(connection), base64.b64encode(signer.public).decode()
+    tx, public = SqliteTx(connection), base64.b64encode(signer.public).decode()
     connection.execute("BEGIN IMMEDIATE")
     for at in range(plain + workers):
         kinds = ("noop",) if at < workers else PLAIN_KINDS

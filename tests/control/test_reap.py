@@ -9,7 +9,7 @@ import pytest
 from paddock.control import reap
 from paddock.control.plane import Control
 from paddock.control.reap import Reaper
-from paddock.store.sqlite.engine import StoreUnavailable
+from paddock.store.engine import StoreUnavailable
 
 
 async def test_a_round_that_fails_is_not_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

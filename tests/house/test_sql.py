@@ -3,12 +3,12 @@
 import re
 from pathlib import Path
 
-from paddock.store.sqlite.statements import statements
+from paddock.store.statements import statements
 
-FOLDER = Path(__file__).parents[2] / "src/paddock/store/sqlite"
+FOLDER = Path(__file__).parents[2] / "src/paddock/store"
 CALL = re.compile(r"\.(?:all|one|value|run)\(\s*\"(\w+)\"")
 
 
 def test_statements_and_their_callers_fit() -> None:
-    called = {name for path in FOLDER.glob("*.py") for name in CALL.findall(path.read_text())}
-    assert called == set(statements())
+    called = {name for path in FOLDER.rglob("*.py") for name in CALL.findall(path.read_text())}
+    assert called == set(statements("sqlite")) == set(statements("postgres"))

@@ -6,32 +6,22 @@ is handed out only after the commit that holds it is on disk (`synchronous=FULL`
 
 import asyncio
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 import apsw
 
-from paddock.core.errors import PaddockError
+from paddock.store.engine import Op, StoreUnavailable
+from paddock.store.sqlite.tx import SqliteTx
 
 T = TypeVar("T")
-Op = Callable[[apsw.Connection], T]
 _Job = tuple[Op[Any], asyncio.Future[Any]]
 
 GROUP = 256
 CHECKPOINT_PAGES = 1_000
 # Checkpoints from a second connection race with writers in SQLite before this (sqlite.org/wal.html#walresetbug).
 _SAFE_CHECKPOINT = 3_051_003
-
-
-class StoreUnavailable(PaddockError):
-    """The store cannot write."""
-
-    code = "store_unavailable"
-    status = 503
-    retryable = True
-    hint = "look at the free space and the rights of the store's folder"
 
 
 def connect(path: Path) -> apsw.Connection:
@@ -66,7 +56,7 @@ def make_room(connection: apsw.Connection, path: Path) -> None:
     connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
 
 
-class Engine:
+class SqliteEngine:
     """One writer thread, one reader thread, one checkpoint thread."""
 
     def __init__(self, path: Path) -> None:
@@ -83,6 +73,7 @@ class Engine:
         ]
         self._writer = connect(path)
         make_room(self._writer, path)
+        self._tx = SqliteTx(self._writer)
         self._writer.set_wal_hook(self._after_commit)
         for thread in self._threads:
             thread.start()
@@ -153,7 +144,7 @@ class Engine:
     def _savepoint(self, op: Op[Any]) -> tuple[Any, BaseException | None]:
         self._writer.execute("SAVEPOINT op")
         try:
-            result = op(self._writer)
+            result = op(self._tx)
         except (apsw.IOError, apsw.FullError, apsw.CorruptError):
             raise
         except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it
@@ -166,10 +157,11 @@ class Engine:
     def _read_loop(self) -> None:
         reader = connect(self.path)
         reader.execute("PRAGMA query_only=ON")
+        tx = SqliteTx(reader)
         while (job := self._reads.get()) is not None:
             op, future = job
             try:
-                outcome = (future, op(reader), None)
+                outcome = (future, op(tx), None)
             except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it
                 self._hand_out([(future, None, error)])
             else:

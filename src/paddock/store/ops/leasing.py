@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from paddock.core.errors import NotFound, StaleSession
 from paddock.store.base import Fate
+from paddock.store.ops import finishing
+from paddock.store.ops.work import Work, record, records, to_json
 from paddock.store.records import BeatIn, BeatOut, JobRecord, SessionStart
-from paddock.store.sqlite import finishing
-from paddock.store.sqlite.work import Work, record, records, to_json
 
 EXPIRE_MOST = 500
 

@@ -4,8 +4,8 @@ from paddock.core import matching
 from paddock.core.errors import BadInput, NotFound
 from paddock.core.job import Job
 from paddock.core.states import JobState
+from paddock.store.ops.work import Work, to_json
 from paddock.store.records import Submission
-from paddock.store.sqlite.work import Work, to_json
 
 
 def submit(work: Work, given: Submission) -> tuple[str, list[tuple[str, str]]]:

@@ -1,12 +1,12 @@
 -- name: jobs
 SELECT jobs.* FROM jobs
-WHERE (:state IS NULL OR state = :state) AND (:project IS NULL OR project = :project)
-    AND (:batch IS NULL OR batch = :batch) AND (:kind IS NULL OR kind = :kind) AND (:system OR subject IS NULL)
+WHERE (CAST(:state AS TEXT) IS NULL OR state = :state) AND (CAST(:project AS TEXT) IS NULL OR project = :project)
+    AND (CAST(:batch AS TEXT) IS NULL OR batch = :batch) AND (CAST(:kind AS TEXT) IS NULL OR kind = :kind) AND (:system = 1 OR subject IS NULL)
 ORDER BY id DESC LIMIT :most;
 
 -- name: jobs_of_batch
 SELECT jobs.* FROM jobs
-WHERE batch = :batch AND (:state IS NULL OR state = :state) AND (:kind IS NULL OR kind = :kind)
+WHERE batch = :batch AND (CAST(:state AS TEXT) IS NULL OR state = :state) AND (CAST(:kind AS TEXT) IS NULL OR kind = :kind)
 ORDER BY id DESC LIMIT :most;
 
 -- name: job_named

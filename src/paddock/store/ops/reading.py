@@ -1,9 +1,9 @@
 """Reads: everything that pages and commands show."""
 
 from paddock.core.errors import NotFound
+from paddock.store.ops.work import record, records
 from paddock.store.records import Agent, Attempt, Change, Counts, Decision, Event, JobFilter, JobRecord, Project
-from paddock.store.sqlite.statements import Tx
-from paddock.store.sqlite.work import record, records
+from paddock.store.statements import Tx
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

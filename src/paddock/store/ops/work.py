@@ -7,7 +7,7 @@ import msgspec
 
 from paddock.core.errors import NotFound
 from paddock.store.records import Change, JobRecord, Record
-from paddock.store.sqlite.statements import Row, Tx
+from paddock.store.statements import Row, Tx
 
 R = TypeVar("R", bound=Record)
 

@@ -92,6 +92,6 @@ UPDATE jobs SET cancel = 'requested' WHERE id = :id AND state = 'leased' AND can
 
 -- name: move_job
 UPDATE jobs SET state = :state, reason = :reason, ended = :ended, not_before = :not_before,
-    attempt = CASE WHEN :fresh THEN 0 ELSE attempt END, losses = CASE WHEN :fresh THEN 0 ELSE losses END,
+    attempt = CASE WHEN :fresh = 1 THEN 0 ELSE attempt END, losses = CASE WHEN :fresh = 1 THEN 0 ELSE losses END,
     cancel = CASE WHEN :state = 'cancelled' THEN 'confirmed' ELSE NULL END
 WHERE id = :id AND state = :old;

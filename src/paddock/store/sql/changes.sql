@@ -16,7 +16,7 @@ WHERE id = :id AND state = :old;
 UPDATE changes SET reason = :reason, updated = :now WHERE id = :id;
 
 -- name: changes
-SELECT * FROM changes WHERE (:state IS NULL OR state = :state) AND (:project IS NULL OR project = :project)
+SELECT * FROM changes WHERE (CAST(:state AS TEXT) IS NULL OR state = :state) AND (CAST(:project AS TEXT) IS NULL OR project = :project)
 ORDER BY id DESC LIMIT :most;
 
 -- name: open_changes

@@ -4,10 +4,10 @@ from paddock.core import settlement
 from paddock.core.effects import effects
 from paddock.core.settlement import Settlement, Standing
 from paddock.core.states import FINAL, JOB, AttemptState, JobState, move
+from paddock.store.ops import changing, releasing
+from paddock.store.ops.work import Work, record, to_json
 from paddock.store.records import JobRecord
-from paddock.store.sqlite import changing, releasing
-from paddock.store.sqlite.statements import Row
-from paddock.store.sqlite.work import Work, record, to_json
+from paddock.store.statements import Row
 from paddock.wire.messages import Outcome
 
 # The code of an outcome that only says where the work of a dead run is kept.

@@ -1,7 +1,7 @@
 """What a finished job lets go: the jobs that waited for it, the batch that its batch opens."""
 
+from paddock.store.ops.work import Work
 from paddock.store.records import JobRecord
-from paddock.store.sqlite.work import Work
 
 
 def release(work: Work, done: JobRecord) -> int:

@@ -7,10 +7,10 @@ from paddock.core import gate, system_jobs
 from paddock.core.effects import Effect, Merged, RecordEvidence, SendBack
 from paddock.core.errors import Conflict
 from paddock.core.states import CHANGE, JOB, OPEN_CHANGES, ChangeState, JobState, move
+from paddock.store.ops import releasing
+from paddock.store.ops.submitting import add_job
+from paddock.store.ops.work import Work, record, records, to_json
 from paddock.store.records import Change, Evidence, JobRecord, Project
-from paddock.store.sqlite import releasing
-from paddock.store.sqlite.submitting import add_job
-from paddock.store.sqlite.work import Work, record, records, to_json
 from paddock.wire.messages import ChangeReport
 
 

@@ -2,9 +2,9 @@
 
 from paddock.core.errors import Conflict, NotFound
 from paddock.core.states import CLAIMABLE, FINAL, RETRIABLE, JobState
+from paddock.store.ops import changing
+from paddock.store.ops.work import Work, record
 from paddock.store.records import Agent, JobRecord
-from paddock.store.sqlite import changing
-from paddock.store.sqlite.work import Work, record
 
 # A second try to redeem a token with the same key within this time gets the same answer: the first one may be lost.
 REDEEM_AGAIN_MS = 300_000

@@ -1,0 +1,222 @@
+"""The contract over any engine: each method is one operation of it."""
+
+import random
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from paddock.core.errors import BadInput, Unauthorised
+from paddock.core.gate import Verdict
+from paddock.core.ids import ENTROPY_BITS, Mint
+from paddock.store.base import Fate
+from paddock.store.engine import Engine
+from paddock.store.ops import changing, deciding, leasing, reading, submitting
+from paddock.store.ops.work import Work, record, records, to_json
+from paddock.store.records import (
+    Agent,
+    Attempt,
+    BeatIn,
+    BeatOut,
+    Change,
+    Counts,
+    Decision,
+    Event,
+    Evidence,
+    JobFilter,
+    JobRecord,
+    Project,
+    SessionStart,
+    Submission,
+)
+from paddock.store.statements import Tx
+
+T = TypeVar("T")
+
+
+class StoreDriver:
+    """A store over an engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._mint = Mint()
+
+    async def close(self) -> None:
+        await self._engine.close()
+
+    def _new_id(self, prefix: str) -> str:
+        return self._mint.make(prefix, time.time_ns() // 1_000_000, secrets.randbits(ENTROPY_BITS))
+
+    async def _write(self, now: int, op: Callable[[Work], T]) -> T:
+        return await self._engine.write(lambda tx: op(Work(tx, now, self._new_id, random.random)))
+
+    async def _read(self, op: Callable[[Tx], T]) -> T:
+        return await self._engine.read(op)
+
+    # Projects
+
+    async def add_project(self, project: Project) -> Project:
+        def op(work: Work) -> Project:
+            checks = to_json(project.checks)
+            row = work.tx.one("project", name=project.name)
+            if row is None:
+                work.tx.run(
+                    "add_project",
+                    name=project.name,
+                    repo=project.repo,
+                    branch=project.branch,
+                    checks=checks,
+                    created=project.created,
+                )
+                work.journal("project.added", project=project.name, repo=project.repo, branch=project.branch)
+            elif row["repo"] != project.repo:
+                raise BadInput(f"project {project.name!r} is {row['repo']}", hint="choose another name")
+            else:
+                work.tx.run("set_checks", name=project.name, checks=checks, branch=project.branch)
+            return record(Project, work.tx.all("project", name=project.name)[0])
+
+        return await self._write(project.created, op)
+
+    async def project(self, name: str) -> Project:
+        return await self._read(lambda tx: reading.find_project(tx, name))
+
+    async def projects(self) -> list[Project]:
+        return await self._read(lambda tx: records(Project, tx.all("projects")))
+
+    # Agents
+
+    async def add_token(self, token_hash: str, label: str, now: int, expires: int) -> None:
+        def op(work: Work) -> None:
+            work.tx.run("add_token", hash=token_hash, label=label, created=now, expires=expires)
+            work.journal("token.minted", label=label, expires=expires)
+
+        await self._write(now, op)
+
+    async def redeem(self, token_hash: str, public_key: str, name: str, now: int) -> Agent:
+        agent = await self._write(now, lambda work: deciding.redeem(work, token_hash, public_key, name))
+        if agent is None:
+            raise Unauthorised("the activation token is not good", hint="mint a new one with `paddock token mint`")
+        return agent
+
+    async def start_session(self, start: SessionStart) -> tuple[int, list[Fate]]:
+        return await self._write(start.now, lambda work: leasing.start_session(work, start))
+
+    async def drain(self, agent: str, draining: bool, now: int) -> Agent:
+        return await self._write(now, lambda work: deciding.drain(work, agent, draining))
+
+    async def agent(self, ref: str) -> Agent:
+        return await self._read(lambda tx: reading.find_agent(tx, ref))
+
+    async def agents(self) -> list[Agent]:
+        return await self._read(lambda tx: records(Agent, tx.all("agents")))
+
+    # Jobs
+
+    async def submit(self, submission: Submission, now: int) -> tuple[str, list[tuple[str, str]]]:
+        return await self._write(now, lambda work: submitting.submit(work, submission))
+
+    async def cancel(self, job: str, now: int) -> JobRecord:
+        return await self._write(now, lambda work: deciding.cancel(work, job))
+
+    async def retry(self, job: str, now: int) -> JobRecord:
+        return await self._write(now, lambda work: deciding.retry(work, job))
+
+    async def job(self, ref: str) -> JobRecord:
+        return await self._read(lambda tx: reading.find_job(tx, ref))
+
+    async def jobs(self, wanted: JobFilter) -> list[JobRecord]:
+        return await self._read(lambda tx: reading.jobs(tx, wanted))
+
+    async def attempts(self, job: str) -> list[Attempt]:
+        return await self._read(lambda tx: reading.attempts(tx, job))
+
+    async def needs(self, job: str) -> list[JobRecord]:
+        return await self._read(lambda tx: records(JobRecord, tx.all("needs_of_job", job=job)))
+
+    async def serving(self, change: str) -> list[JobRecord]:
+        return await self._read(lambda tx: records(JobRecord, tx.all("jobs_serving", change=change)))
+
+    async def lanes(self, now: int) -> dict[str, tuple[int, int | None]]:
+        return await self._read(lambda tx: {r["lane"]: (r["jobs"], r["due"]) for r in tx.all("lanes", now=now)})
+
+    async def opens_after(self, batch: str) -> tuple[str, int, int] | None:
+        def op(tx: Tx) -> tuple[str, int, int] | None:
+            row = tx.one("batch", id=batch)
+            if row is None or row["opens_batch"] is None:
+                return None
+            return row["opens_batch"], tx.value("done_in_batch", batch=row["opens_batch"]), row["opens_done"]
+
+        return await self._read(op)
+
+    async def mean_spawn(self, kind: str) -> float | None:
+        return await self._read(lambda tx: tx.value("mean_spawn", kind=kind))
+
+    # Leases
+
+    async def beat(self, given: BeatIn) -> BeatOut:
+        return await self._write(given.now, lambda work: leasing.beat(work, given))
+
+    async def expire(self, now: int) -> Sequence[str]:
+        return await self._write(now, lambda work: leasing.expire(work, now))
+
+    async def forgive(self, expires_at: int, now: int) -> int:
+        return await self._write(now, lambda work: leasing.forgive(work, expires_at))
+
+    async def next_expiry(self) -> int | None:
+        return await self._read(lambda tx: tx.value("next_expiry"))
+
+    async def holders(self) -> dict[str, list[str]]:
+        def op(tx: Tx) -> dict[str, list[str]]:
+            out: dict[str, list[str]] = {}
+            for row in tx.all("leases"):
+                out.setdefault(row["agent"], []).append(row["id"])
+            return out
+
+        return await self._read(op)
+
+    # Changes
+
+    async def decide(self, change: str, by: str, decision: str, note: str, now: int) -> Change:
+        return await self._write(now, lambda work: changing.decide(work, change, by, decision, note))
+
+    async def verdict(self, change: str) -> Verdict:
+        def op(tx: Tx) -> Verdict:
+            work = Work(tx, 0, self._new_id, random.random)
+            return changing.verdict(work, work.change(change))
+
+        return await self._engine.read(op)
+
+    async def change(self, ref: str) -> Change:
+        return await self._read(lambda tx: reading.find_change(tx, ref))
+
+    async def changes(self, state: str | None, project: str | None, limit: int) -> list[Change]:
+        return await self._read(lambda tx: reading.changes(tx, state, project, limit))
+
+    async def decisions(self, change: str) -> list[Decision]:
+        return await self._read(lambda tx: reading.decisions(tx, change))
+
+    async def evidence(self, change: str) -> list[Evidence]:
+        return await self._read(lambda tx: records(Evidence, tx.all("evidence_of_change", change=change)))
+
+    async def advance_changes(self, now: int) -> int:
+        def op(work: Work) -> int:
+            rows = work.tx.all("open_changes")
+            for row in rows:
+                changing.advance(work, row["id"])
+            return len(rows)
+
+        return await self._write(now, op)
+
+    # Journal
+
+    async def note(self, kind: str, job: str | None, agent: str | None, data: dict[str, object], now: int) -> None:
+        await self._write(now, lambda work: work.journal(kind, job, agent, **data))
+
+    async def journal(self, after: int, job: str | None, limit: int) -> list[Event]:
+        return await self._read(lambda tx: reading.journal(tx, after, job, limit))
+
+    async def last_seq(self) -> int:
+        return await self._read(lambda tx: tx.value("last_seq") or 0)
+
+    async def counts(self, now: int) -> Counts:
+        return await self._read(lambda tx: reading.counts(tx, now))

@@ -1,0 +1,35 @@
+"""What the store's operations run on: a database behind asyncio, with reads and grouped, durable writes."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from paddock.core.errors import PaddockError
+from paddock.store.statements import Tx
+
+T = TypeVar("T")
+Op = Callable[[Tx], T]
+
+
+class StoreUnavailable(PaddockError):
+    """The store cannot write."""
+
+    code = "store_unavailable"
+    status = 503
+    retryable = True
+    hint = "look at the free space and the rights of the store's folder"
+
+
+class Engine(Protocol):
+    """One database."""
+
+    async def write(self, op: Op[T]) -> T:
+        """Runs the operation in a transaction and returns its result once that is on disk.
+
+        Raises: StoreUnavailable, and whatever the operation raises; then nothing of it is kept.
+        """
+
+    async def read(self, op: Op[T]) -> T:
+        """Runs a read; it sees every commit made before."""
+
+    async def close(self) -> None:
+        """Finishes what was asked for and lets go of the database."""
