@@ -2,12 +2,17 @@
 
 import asyncio
 import inspect
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from support import places, repos
+
+if TYPE_CHECKING:
+    from support.services import Databases
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -49,3 +54,46 @@ def git_repo(tmp_path: Path) -> Callable[..., repos.Repo]:
 def free_port() -> int:
     """A TCP port on the loopback address that nobody listens at."""
     return places.free_port()
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator["Databases"]:
+    """Makes fresh databases on one PostgreSQL: `databases.create()` is a new one's address."""
+    from support.services import Databases, Postgres
+
+    given = os.environ.get("PADDOCK_TEST_POSTGRES")
+    if given:
+        yield Databases(given)
+        return
+    with Postgres() as server:
+        yield Databases(server.dsn())
+
+
+@pytest.fixture
+def postgres(databases: "Databases") -> Iterator[str]:
+    """The address of an empty database on a real PostgreSQL."""
+    dsn = databases.create()
+    yield dsn
+    databases.drop(dsn)
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """The address of a real Redis or Valkey for the whole session; `redis` is the one to use."""
+    from support.services import Redis
+
+    given = os.environ.get("PADDOCK_TEST_REDIS")
+    if given:
+        yield given
+        return
+    with Redis() as server:
+        yield server.url()
+
+
+@pytest.fixture
+def redis(redis_url: str) -> str:
+    """The address of a real Redis or Valkey that was just emptied."""
+    from support.services import empty
+
+    empty(redis_url)
+    return redis_url
