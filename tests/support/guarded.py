@@ -1,8 +1,8 @@
 """Runs a server for tests so that it ends with whoever started it: `guarded.py PARENT UID SIGNAL PROGRAM ARGS…`.
 
-Run as a script, by path, before anything of the tests can be imported. UID 0 or more: become that user first; `map`:
-stay who we are in a user namespace that calls us 1000, for a server that refuses root where no other user exists;
-`keep`: stay as we are. SIGNAL is what the kernel sends when the starting thread ends, kill −9 included.
+Run as a script, by path, before anything of the tests can be imported. UID, a number: become that user first; `map`:
+stay who we are in a user namespace that calls us nobody, for a server that refuses root where no other user can be
+had; `keep`: stay as we are. SIGNAL is what the kernel sends when the starting thread ends, kill −9 included.
 """
 
 import ctypes
@@ -18,9 +18,10 @@ def main(parent: int, who: str, number: int, command: list[str]) -> None:
     """Becomes the command."""
     libc = ctypes.CDLL(None, use_errno=True)
     if who == "map":
+        me = os.geteuid()
         if libc.unshare(_CLONE_NEWUSER):
             raise OSError(ctypes.get_errno(), "no user namespace")
-        Path("/proc/self/uid_map").write_text("1000 0 1")
+        Path("/proc/self/uid_map").write_text(f"65534 {me} 1")
     elif who != "keep":
         os.setgroups([])
         os.setgid(int(who))

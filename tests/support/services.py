@@ -8,6 +8,7 @@ included. `stop`, `kill`, `start` and `restart` are for chaos; addresses stay th
 import contextlib
 import fcntl
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -275,8 +276,12 @@ def empty(url: str) -> None:
 
 
 def _unprivileged() -> str:
-    """As whom a server runs that refuses root."""
+    """As whom a server runs that refuses root and users without a name."""
     if os.geteuid():
+        try:
+            pwd.getpwuid(os.geteuid())
+        except KeyError:
+            return "map"
         return "keep"
     for line in Path("/proc/self/uid_map").read_text().splitlines():
         first, _, count = map(int, line.split())
