@@ -131,7 +131,7 @@ def test_a_host_that_cannot_contain_refuses_what_must_be_contained(untouched: Jo
 
 def test_an_epoch_is_taken_once_and_never_a_lower_one(journal: Journal) -> None:
     second = grant(order(epoch=2))
-    journal.accept([(gate(journal).open(second), evidence(second))])
+    journal.accept([(gate(journal).open(second), evidence(second.order))])
     for epoch in (1, 2):
         with pytest.raises(Refusal) as caught:
             gate(journal).open(grant(order(epoch=epoch, nonce="1" * 32)))

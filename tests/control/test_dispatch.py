@@ -55,7 +55,7 @@ async def test_a_lane_counted_down_to_nothing_is_read_again(tmp_path: Path) -> N
         one = await control.store.job("one")
         # A read that had left the granted job out already, before the grant itself was noted.
         control.lanes[LANE] = (1, None)
-        dispatch.consume(control, [one])
+        dispatch.consume(control, [one.lane])
         assert control.lanes[LANE] == (0, None)
         await dispatch.refresh(control)
         assert control.lanes[LANE] == (2, None)

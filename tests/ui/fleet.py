@@ -17,7 +17,7 @@ import uvicorn
 
 from paddock.control.plane import Control
 from paddock.control.submit import add_project, submit
-from paddock.store.records import Agent, BeatIn, BeatOut, JobRecord, SessionStart
+from paddock.store.records import Agent, BeatIn, BeatOut, Granted, SessionStart
 from paddock.web.app import create_app
 from paddock.web.server import listen
 from paddock.wire.messages import ChangeReport, FileChange, Held, Hello, Outcome
@@ -120,7 +120,7 @@ class House:
         self.control.stir()
         return hand
 
-    def beat(self, hand: Hand, *outcomes: Outcome, want: int = 0) -> tuple[JobRecord, ...]:
+    def beat(self, hand: Hand, *outcomes: Outcome, want: int = 0) -> tuple[Granted, ...]:
         """One beat's business: outcomes in, jobs out."""
         return self.do(self._beat(hand, outcomes, want)).granted
 
@@ -144,17 +144,17 @@ class House:
         self.control.stir()
         return out
 
-    def log(self, job: JobRecord, data: bytes, stream: str = "log") -> None:
+    def log(self, job: Granted, data: bytes, stream: str = "log") -> None:
         """More of what a run prints."""
         size = self.control.logs.size(job.id, job.epoch, stream)
         self.control.logs.append(job.id, job.epoch, stream, size, data)
 
-    def outcome(self, job: JobRecord, status: str = "done", **more: Any) -> Outcome:
+    def outcome(self, job: Granted, status: str = "done", **more: Any) -> Outcome:
         """The end of a run that took two seconds."""
         now = self.control.clock.now()
         return Outcome(job=job.id, epoch=job.epoch, status=status, started=now - 2_000, ended=now, **more)
 
-    def propose(self, hand: Hand, job: JobRecord, diff: str, paths: tuple[str, ...] = ("tally/money.py",)) -> str:
+    def propose(self, hand: Hand, job: Granted, diff: str, paths: tuple[str, ...] = ("tally/money.py",)) -> str:
         """Ends a run with a change; the change's id."""
         self.log(job, diff.encode(errors="surrogateescape"), "diff")
         files = tuple(FileChange(path=path, added=2, removed=1) for path in paths)

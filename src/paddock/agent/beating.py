@@ -18,7 +18,7 @@ from paddock.agent.slots import Active, Slots
 from paddock.agent.status import Status
 from paddock.core.errors import Refused, Stale, Unreachable
 from paddock.core.schedule import backoff
-from paddock.wire.envelope import EnvelopeError, unseal
+from paddock.wire.envelope import Envelope, EnvelopeError, unseal
 from paddock.wire.keys import Signer
 from paddock.wire.messages import Beat, Decoder, Directive, Grant, Held, Hello, JobOrder, Outcome, Reply, encode
 from paddock.wire.signing import AGENT_HEADER, SIGNATURE_HEADER, sign
@@ -169,7 +169,7 @@ class Beats:
         if reply.directive is not None:
             self._obey(reply, beat)
         if reply.jobs:
-            self._accept(reply.jobs)
+            self._accept(reply.jobs, reply.manifest)
         self._status.say("beat", f"waiting {seconds:.0f} s")
         self._status.fact(last_beat=reply.now, next_beat=reply.now + int(seconds * 1_000), seq=self._seq)
         self._status.soon()
@@ -215,25 +215,28 @@ class Beats:
         ):
             self.kick()  # tells that the order has arrived
 
-    def _accept(self, grants: tuple[Grant, ...]) -> None:
+    def _accept(self, grants: tuple[Grant, ...], manifest: Envelope | None) -> None:
         """Holds each order against the gate, remembers the good ones on disk, and only then starts them."""
         good: list[tuple[JobOrder, bytes]] = []
         refused: list[Outcome] = []
+        vouched = self.gate.vouched(manifest)
+        here: set[str] = set()
         for grant in grants:
             try:
-                order = self.gate.open(grant)
-                if any(other.job == order.job for other, _ in good):
+                order = self.gate.open(grant, vouched)
+                if order.job in here:
                     raise Refusal("replayed", "it stands twice in one answer")
                 if len(good) >= self.slots.free:
                     raise Refusal("draining" if self.draining else "over_capacity")
-                good.append((order, evidence(grant)))
+                good.append((order, evidence(grant.order)))
+                here.add(order.job)
             except Refusal as error:
                 _log.warning("an order was refused", extra={"action": "job.refused", "job": grant.job})
                 # The outcome of an attempt that runs here is its own to tell, whatever a grant around it says.
                 if not any((grant.job, grant.epoch) == (other.job, other.epoch) for other, _ in good):
                     refused += [] if self.slots.runs(grant.job, grant.epoch) else [self._refusal(grant, error)]
         try:
-            self._journal.accept(good)
+            self._journal.accept(good, evidence(manifest) if manifest and vouched else b"")
         except (
             sqlite3.Error
         ) as error:  # nothing is started; the control plane takes back what the next beat does not hold

@@ -8,13 +8,14 @@ import msgspec
 from paddock.agent.journal import Journal
 from paddock.core import kinds, scope
 from paddock.core.errors import BadInput, PaddockError
-from paddock.wire.envelope import EnvelopeError, unseal
+from paddock.wire.envelope import Envelope, EnvelopeError, unseal
 from paddock.wire.keys import Verifier
-from paddock.wire.messages import Decoder, Grant, JobOrder
+from paddock.wire.messages import Decoder, Grant, JobOrder, Manifest
 
 CLOCK_LEEWAY_MS = 60_000
 LONGEST_MS = 24 * 3_600_000
 _decoder = Decoder(JobOrder)
+_manifests = Decoder(Manifest)
 
 # Every code an order can be refused with, and what it means. The docs' table is made from this one.
 REFUSALS: Mapping[str, str] = {
@@ -56,13 +57,23 @@ class Gatekeeper:
     journal: Journal
     now: Callable[[], int]
 
-    def open(self, grant: Grant) -> JobOrder:
+    def vouched(self, manifest: Envelope | None) -> frozenset[str]:
+        """Digests of the orders that a manifest vouches for: none when it does not hold or is another agent's."""
+        if manifest is None:
+            return frozenset()
+        try:
+            listed = _manifests.decode(unseal(manifest, "manifest", self.keys, "job"))
+        except EnvelopeError:
+            return frozenset()
+        return frozenset(listed.digests) if listed.agent == self.agent else frozenset()
+
+    def open(self, grant: Grant, vouched: frozenset[str] = frozenset()) -> JobOrder:
         """The order in a grant.
 
         Raises: Refusal with its code.
         """
         try:
-            order = _decoder.decode(unseal(grant.order, "job", self.keys, "job"))
+            order = _decoder.decode(unseal(grant.order, "job", self.keys, "job", vouched))
         except EnvelopeError as error:
             raise Refusal(error.code if error.code in REFUSALS else "malformed", error.message) from None
         self._check_target(order)
@@ -112,6 +123,6 @@ class Gatekeeper:
             raise Refusal("out_of_scope", "its commands do not cover its argv")
 
 
-def evidence(grant: Grant) -> bytes:
+def evidence(envelope: Envelope) -> bytes:
     """The envelope as it came, kept verbatim."""
-    return msgspec.json.encode(grant.order)
+    return msgspec.json.encode(envelope)

@@ -15,8 +15,11 @@ KEEP_MS = 48 * 3_600_000
 _ROOM = 1_000 * 4_096
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS accepted (
-    job TEXT PRIMARY KEY, epoch INTEGER NOT NULL, nonce TEXT NOT NULL, exp INTEGER NOT NULL, envelope BLOB NOT NULL
+    job TEXT PRIMARY KEY, epoch INTEGER NOT NULL, nonce TEXT NOT NULL, exp INTEGER NOT NULL, envelope BLOB NOT NULL,
+    manifest INTEGER
 ) WITHOUT ROWID;
+-- Signatures over many orders; an order without one of its own is proven by the digest of it that stands in there.
+CREATE TABLE IF NOT EXISTS manifests (id INTEGER PRIMARY KEY, exp INTEGER NOT NULL, envelope BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS outbox (
     job TEXT NOT NULL, epoch INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (job, epoch)
 );
@@ -48,13 +51,19 @@ class Journal:
         row = self._db.execute("SELECT epoch FROM accepted WHERE job = ?", (job,)).fetchone()
         return int(row[0]) if row else 0
 
-    def accept(self, orders: Sequence[tuple[JobOrder, bytes]]) -> None:
-        """Remembers orders with their envelopes before any of them runs."""
+    def accept(self, orders: Sequence[tuple[JobOrder, bytes]], manifest: bytes = b"") -> None:
+        """Remembers orders with their envelopes, and the manifest that vouches for them, before any of them runs."""
         if not orders:
             return
-        rows = [(order.job, order.epoch, order.nonce, order.exp, envelope) for order, envelope in orders]
         self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany("INSERT OR REPLACE INTO accepted VALUES (?, ?, ?, ?, ?)", rows)
+        proof = None
+        if manifest:
+            latest = max(order.exp for order, _ in orders)
+            proof = self._db.execute(
+                "INSERT INTO manifests (exp, envelope) VALUES (?, ?)", (latest, manifest)
+            ).lastrowid
+        rows = [(order.job, order.epoch, order.nonce, order.exp, envelope, proof) for order, envelope in orders]
+        self._db.executemany("INSERT OR REPLACE INTO accepted VALUES (?, ?, ?, ?, ?, ?)", rows)
         self._db.execute("COMMIT")
 
     def put(self, outcomes: Sequence[Outcome]) -> None:
@@ -90,7 +99,9 @@ class Journal:
         self._db.execute("COMMIT")
 
     def _forget(self) -> None:
-        self._db.execute("DELETE FROM accepted WHERE exp < ?", (time.time_ns() // 1_000_000 - KEEP_MS,))
+        old = (time.time_ns() // 1_000_000 - KEEP_MS,)
+        self._db.execute("DELETE FROM accepted WHERE exp < ?", old)
+        self._db.execute("DELETE FROM manifests WHERE exp < ?", old)
 
     def close(self) -> None:
         """Closes the file."""

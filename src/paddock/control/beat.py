@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 
-from paddock.control.dispatch import address, consume, lanes_for
+from paddock.control.dispatch import consume, lanes_for, orders
 from paddock.control.plane import Control
 from paddock.control.presence import Presence
 from paddock.core import schedule
@@ -12,7 +12,7 @@ from paddock.core.errors import Conflict, StaleSession, Unauthorised
 from paddock.store.base import Fate
 from paddock.store.records import Agent, BeatIn, BeatOut, SessionStart
 from paddock.wire.envelope import Envelope, seal
-from paddock.wire.messages import Ack, Beat, Decoder, Directive, Grant, Reply, Stop, encode
+from paddock.wire.messages import Ack, Beat, Decoder, Directive, Reply, Stop, encode
 from paddock.wire.signing import verify
 
 _decoder = Decoder(Beat)
@@ -77,11 +77,13 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
     if now - agent.bearer_at >= _BEARER_EVERY_MS:
         bearer = control.bearers.issue(agent.agent, agent.session)
         agent.bearer_at = now
+    jobs, manifest = orders(control, agent, out.granted) if out and out.granted else ((), None)
     reply = Reply(
         now=now,
         next_ms=schedule.jittered(interval, chance),
         bearer=bearer,
-        jobs=_orders(control, agent, out),
+        jobs=jobs,
+        manifest=manifest,
         directive=_directive(control, agent, given, out, told),
     )
     return encode(reply)
@@ -129,16 +131,10 @@ async def _business(control: Control, agent: Presence, given: Beat, now: int) ->
     agent.running = out.leases
     if out.granted or given.outcomes:
         control.bus.news()
-    consume(control, out.granted)
+    consume(control, [job.lane for job in out.granted])
     if out.readied or (lanes and len(out.granted) < given.want):
         control.stir()
     return out
-
-
-def _orders(control: Control, agent: Presence, out: BeatOut | None) -> tuple[Grant, ...]:
-    if out is None:
-        return ()
-    return tuple(Grant(job=job.id, epoch=job.epoch, order=address(control, agent, job)) for job in out.granted)
 
 
 def _directive(

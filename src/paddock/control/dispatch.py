@@ -2,14 +2,17 @@
 
 import secrets
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
 
 from paddock.control.plane import Control
 from paddock.control.presence import Presence, Profile
 from paddock.core import kinds, matching
-from paddock.store.records import JobRecord
-from paddock.wire.envelope import Envelope, seal
-from paddock.wire.messages import Base, JobOrder, Limits, encode
+from paddock.store.records import Granted
+from paddock.wire.envelope import Envelope, digest, payload_type, seal, wrap
+from paddock.wire.messages import Base, Grant, Limits, Manifest, encode
 
 # The latest moment a granted job may start; how long it may run is its own limit.
 START_WITHIN_MS = 900_000
@@ -31,25 +34,24 @@ async def refresh(control: Control) -> None:
         control.stirred.set()
 
 
-def announce(control: Control, lanes: Iterable[str]) -> None:
-    """Takes note of jobs that have just become ready, one lane's name for each, and wakes agents for them at once."""
-    for lane in lanes:
+def announce(control: Control, lanes: Mapping[str, int]) -> None:
+    """Takes note of jobs that have just become ready, so many in each lane, and wakes agents for them at once."""
+    for lane, count in lanes.items():
         jobs, due = control.lanes.get(lane, (0, None))
-        control.lanes[lane] = (jobs + 1, due)
+        control.lanes[lane] = (jobs + count, due)
     control.lanes_told += 1
     wake_idle(control)
 
 
-def consume(control: Control, granted: Iterable[JobRecord]) -> None:
-    """Takes note of jobs that have just been granted.
+def consume(control: Control, lanes: Iterable[str]) -> None:
+    """Takes note of jobs that have just been granted, by the lane of each.
 
     A lane that was counted down to nothing is read again: the count may have left a grant out already.
     """
-    for job in granted:
-        jobs, due = control.lanes.get(job.lane, (0, None))
-        if jobs:
-            control.lanes[job.lane] = (jobs - 1, due)
-        if jobs <= 1:
+    for lane, count in Counter(lanes).items():
+        jobs, due = control.lanes.get(lane, (0, None))
+        control.lanes[lane] = (max(0, jobs - count), due)
+        if jobs <= count:
             control.lanes_stale = True
 
 
@@ -88,12 +90,49 @@ def _fits(profile: Profile, lane: str) -> bool:
     return kind in kinds_ and capabilities.issuperset(requires)
 
 
-def address(control: Control, agent: Presence, job: JobRecord) -> Envelope:
-    """The job as a signed order to this agent and no other."""
+class _Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A `JobOrder` whose JSON parts are passed on as they are stored."""
+
+    v: int = 1
+    job: str
+    name: str
+    kind: str
+    project: str
+    agent: str
+    agent_key: str
+    generation: int
+    attempt: int
+    epoch: int
+    nonce: str
+    nbf: int
+    exp: int
+    base: Base | None = None
+    payload: msgspec.Raw
+    scope: msgspec.Raw
+    limits: Limits
+    accept: msgspec.Raw
+
+
+def orders(control: Control, agent: Presence, granted: Sequence[Granted]) -> tuple[tuple[Grant, ...], Envelope | None]:
+    """The jobs as signed orders to this agent and no other; many of them share one signature, over a manifest."""
     now = control.clock.now()
-    project = control.projects[job.project]
+    bodies = [_body(control, agent, job, now) for job in granted]
+    if len(bodies) == 1:
+        sealed = [seal(bodies[0], "job", control.job_key)]
+        manifest = None
+    else:
+        sealed = [wrap(body, "job") for body in bodies]
+        kind = payload_type("job")
+        listed = Manifest(agent=agent.agent, digests=tuple(digest(kind, body) for body in bodies))
+        manifest = seal(encode(listed), "manifest", control.job_key) if bodies else None
+    grants = (Grant(job=job.id, epoch=job.epoch, order=order) for job, order in zip(granted, sealed, strict=True))
+    return tuple(grants), manifest
+
+
+def _body(control: Control, agent: Presence, job: Granted, now: int) -> bytes:
     kind = kinds.get(job.kind)
-    order = JobOrder(
+    project = control.projects[job.project] if kind.worktree else None
+    order = _Order(
         job=job.id,
         name=job.name,
         kind=job.kind,
@@ -106,10 +145,10 @@ def address(control: Control, agent: Presence, job: JobRecord) -> Envelope:
         nonce=secrets.token_hex(16),
         nbf=now,
         exp=now + START_WITHIN_MS,
-        base=Base(repo=project.repo, branch=project.branch) if kind.worktree else None,
-        payload=job.payload,
-        scope=job.typed_scope(),
+        base=Base(repo=project.repo, branch=project.branch) if project else None,
+        payload=msgspec.Raw(job.payload.encode()),
+        scope=msgspec.Raw(job.scope.encode()),
         limits=Limits(wall_s=job.timeout, silence_s=min(kind.silence, job.timeout)),
-        accept=job.accept,
+        accept=msgspec.Raw(job.accept.encode()),
     )
-    return seal(encode(order), "job", control.job_key)
+    return encode(order)

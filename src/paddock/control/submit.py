@@ -1,6 +1,7 @@
 """Jobs and projects on their way in."""
 
 import asyncio
+from collections import Counter
 
 from paddock.control.dispatch import announce
 from paddock.control.plane import Control
@@ -38,7 +39,9 @@ async def submit(control: Control, raw: object) -> dict[str, object]:
         opens_done=opens.done if opens else 0,
     )
     batch_id, jobs = await control.store.submit(submission, control.clock.now())
-    announce(control, [matching.lane(batch.project, job.kind, job.requires) for job in settled if not job.depends_on])
+    announce(
+        control, Counter(matching.lane(batch.project, job.kind, job.requires) for job in settled if not job.depends_on)
+    )
     await asyncio.sleep(0)  # the wake-ups go out before anything else is done
     control.bus.news()
     return {"batch": batch_id, "jobs": [{"id": job, "name": name} for job, name in jobs]}

@@ -72,16 +72,18 @@ class Attempt(Record, frozen=True, kw_only=True):
     agent: str
     session: str
     state: AttemptState
-    code: str
-    detail: str
-    exit_code: int | None
     claimed: int
-    started: int | None
-    ended: int | None
-    spawn_ms: int | None
-    wip: str
-    containment: str
-    result: dict[str, Any]
+    code: str = ""
+    detail: str = ""
+    exit_code: int | None = None
+    started: int | None = None
+    ended: int | None = None
+    # When the control plane heard of the end.
+    settled: int | None = None
+    spawn_ms: int | None = None
+    wip: str = ""
+    containment: str = ""
+    result: dict[str, Any] = {}
 
 
 class Agent(Record, frozen=True, kw_only=True):
@@ -181,12 +183,30 @@ class BeatIn(Record, frozen=True, kw_only=True):
     lanes: tuple[str, ...] = ()
 
 
+class Granted(Record, frozen=True, kw_only=True):
+    """A lease just granted, with all that the order to the agent is made of; JSON columns as they are stored."""
+
+    id: str
+    name: str
+    project: str
+    kind: str
+    lane: str
+    attempt: int
+    epoch: int
+    session: str
+    urgency: int
+    payload: str
+    scope: str
+    accept: str
+    timeout: int
+
+
 class BeatOut(Record, frozen=True, kw_only=True):
     """What came of it: acks as (job, epoch, code), stops as (job, epoch, why), leases granted."""
 
     acks: tuple[tuple[str, int, str], ...]
     stops: tuple[tuple[str, int, str], ...]
-    granted: tuple[JobRecord, ...]
+    granted: tuple[Granted, ...]
     # Leases this session holds after the beat.
     leases: int
     # Whether something has become ready for other agents.

@@ -3,6 +3,7 @@
 `store/sql` holds what both databases take; a driver's own `sql` folder may replace a statement by the same name.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from typing import Any, Protocol
@@ -24,6 +25,9 @@ class Tx(Protocol):
 
     def run(self, name: str, /, **values: Any) -> int:
         """Executes a write and returns how many rows it changed."""
+
+    def many(self, name: str, rows: Sequence[Row], /) -> None:
+        """Executes a write once for each row of values; all rows have the same names."""
 
 
 @cache

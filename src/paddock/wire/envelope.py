@@ -5,8 +5,9 @@ The body is signed as it is sent; nothing is made canonical. Source: DSSE v1 (se
 
 import base64
 import binascii
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -79,8 +80,20 @@ def payload_type(purpose: str) -> str:
     return f"{TYPE_PREFIX}{purpose}.v1+json"
 
 
-def unseal(envelope: Envelope, purpose: str, keys: Mapping[str, Verifier], role: str) -> bytes:
-    """The body, once a key of this role is known to have signed it for this purpose.
+def wrap(body: bytes, purpose: str) -> Envelope:
+    """The body in an envelope without a signature of its own: a manifest that is signed vouches for it."""
+    return Envelope(payload_type(purpose), base64.b64encode(body).decode(), ())
+
+
+def digest(payload_type: str, body: bytes) -> str:
+    """What a manifest lists of an envelope: SHA-256 over DSSE's pre-authentication encoding, in hex."""
+    return hashlib.sha256(pae(payload_type, body)).hexdigest()
+
+
+def unseal(
+    envelope: Envelope, purpose: str, keys: Mapping[str, Verifier], role: str, listed: Collection[str] = ()
+) -> bytes:
+    """The body, once a key of this role is known to have signed it, or a manifest that lists it, for this purpose.
 
     Raises: Unsigned, BadSignature, Malformed.
     """
@@ -93,6 +106,10 @@ def unseal(envelope: Envelope, purpose: str, keys: Mapping[str, Verifier], role:
         signatures = [(s.keyid, base64.b64decode(s.sig, validate=True)) for s in envelope.signatures]
     except (binascii.Error, ValueError):
         raise Malformed("the envelope's base64 does not decode") from None
+    if listed and not signatures:
+        if digest(envelope.payload_type, body) not in listed:
+            raise BadSignature("the manifest of this answer does not list it")
+        return body
     known = [(keys[keyid], sig) for keyid, sig in signatures if keyid in keys and keys[keyid].role == role]
     if not known:
         raise Unsigned()
@@ -109,12 +126,46 @@ def check_shape(body: bytes) -> None:
     """
     if len(body) > MAX_BODY:
         raise Malformed(f"the body has {len(body):,} bytes, more than {MAX_BODY:,}")
+    if not _nests_little(body):
+        _check_depth(body)
     try:
-        tree = _strict(body.decode())
-    except (ValueError, RecursionError):
+        # What comes out as it went in cannot hold a name twice; only other spellings need the slower look.
+        if _encode(_decode(body)) != body:
+            _strict(body.decode())
+    except (ValueError, RecursionError, msgspec.DecodeError):
         raise Malformed("the body is no JSON") from None
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
-        _check_depth(tree)
+
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+_NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
+
+
+def _nests_little(body: bytes) -> bool:
+    """Whether brackets alone, those in texts counted as well, show that the nesting is within bounds."""
+    left = body.translate(None, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        if not left:
+            return True
+        left = left.replace(b"{}", b"").replace(b"[]", b"")
+    return not left
+
+
+def _check_depth(body: bytes) -> None:
+    depth = 0
+    in_text = escaped = False
+    for char in body:
+        if in_text:
+            in_text = escaped or char != ord('"')
+            escaped = char == ord("\\") and not escaped
+        elif char == ord('"'):
+            in_text = True
+        elif char in b"{[":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise Malformed(f"the body nests deeper than {MAX_DEPTH}")
+        elif char in b"}]":
+            depth -= 1
 
 
 def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -126,18 +177,3 @@ def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 # Made once: json.loads makes a decoder anew at every call that has a hook.
 _strict = json.JSONDecoder(object_pairs_hook=_without_duplicates).decode
-
-
-def _check_depth(tree: object) -> None:
-    level: list[object] = [tree]
-    for _ in range(MAX_DEPTH + 1):
-        below: list[object] = []
-        for item in level:
-            if isinstance(item, dict):
-                below.extend(item.values())
-            elif isinstance(item, list):
-                below.extend(item)
-        if not below:
-            return
-        level = below
-    raise Malformed(f"the body nests deeper than {MAX_DEPTH}")

@@ -59,6 +59,13 @@ class JobOrder(Struct, frozen=True, kw_only=True):
     accept: tuple[str, ...] = ()
 
 
+class Manifest(Struct, frozen=True, kw_only=True):
+    """The body of a manifest envelope: one signature for many orders. Each order is proven by its digest in it."""
+
+    agent: Id
+    digests: tuple[str, ...]
+
+
 class FileChange(Struct, frozen=True, kw_only=True):
     """One path that a run changed; counts are lines, None for binary files."""
 
@@ -173,7 +180,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer to a beat. Only `jobs` and `directive` are orders, and both are signed.
+    """The answer to a beat. Only `jobs` and `directive` are orders, and all are signed.
 
     Unknown fields are let through here, so that a newer control plane can talk to an older agent.
     """
@@ -182,6 +189,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     next_ms: int
     bearer: str = ""
     jobs: tuple[Grant, ...] = ()
+    # Vouches for the orders in `jobs` that carry no signature of their own.
+    manifest: Envelope | None = None
     directive: Envelope | None = None
 
 

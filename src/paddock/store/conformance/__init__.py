@@ -12,7 +12,7 @@ from paddock.core.job import parse_batch, settle
 from paddock.core.settlement import MAX_LOSSES
 from paddock.core.states import AttemptState, ChangeState, JobState
 from paddock.store.base import Store
-from paddock.store.records import BeatIn, BeatOut, JobFilter, JobRecord, Project, SessionStart, Submission
+from paddock.store.records import BeatIn, BeatOut, Granted, JobFilter, Project, SessionStart, Submission
 from paddock.wire.messages import ChangeReport, Held, Hello, Outcome
 
 Check = Callable[[Store], Awaitable[None]]
@@ -57,7 +57,7 @@ class Bench:
             BeatIn(agent=who[0], session=who[1], want=want, outcomes=outcomes, held=given.pop("held", ()), **given)
         )
 
-    async def run(self, who: tuple[str, str], **result: Any) -> JobRecord:
+    async def run(self, who: tuple[str, str], **result: Any) -> Granted:
         """Claims one job and finishes it."""
         job = (await self.beat(who, 1)).granted[0]
         out = await self.beat(who, 0, done(job, **result))
@@ -65,12 +65,12 @@ class Bench:
         return job
 
 
-def done(job: JobRecord, status: str = "done", **more: Any) -> Outcome:
+def done(job: Granted, status: str = "done", **more: Any) -> Outcome:
     """An outcome of this attempt."""
     return Outcome(job=job.id, epoch=job.epoch, status=status, **more)
 
 
-def report(job: JobRecord, letter: str = "b") -> ChangeReport:
+def report(job: Granted, letter: str = "b") -> ChangeReport:
     """A change that this attempt proposes."""
     return ChangeReport(branch=f"paddock/{job.id}", base="a" * 40, head=letter * 40, tree="c" * 40)
 

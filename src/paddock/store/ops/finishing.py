@@ -1,10 +1,13 @@
 """How an attempt ends: one path for outcomes, losses and hand-backs, fenced by epoch and session."""
 
+from collections.abc import Sequence
+
 from paddock.core import settlement
 from paddock.core.effects import effects
 from paddock.core.settlement import Settlement, Standing
 from paddock.core.states import FINAL, JOB, AttemptState, JobState, move
-from paddock.store.ops import changing, releasing
+from paddock.store.base import Fate
+from paddock.store.ops import changing, releasing, telling
 from paddock.store.ops.work import Work, record, to_json
 from paddock.store.records import JobRecord
 from paddock.store.statements import Row
@@ -16,8 +19,62 @@ RECOVERED = "recovered"
 TRIM_SHARE = 0.02
 
 
+def finish_all(work: Work, agent: str, session: str, outcomes: Sequence[Outcome]) -> tuple[Fate, ...]:
+    """Takes an agent's outcomes; those that name no session are of this one.
+
+    The code of each is "" when it stands (also when it is a repetition), else why it was refused.
+    """
+    if not outcomes:
+        return ()
+    found = {row["id"]: row for row in work.tx.all("standing", ids=to_json([o.job for o in outcomes]))}
+    plain: dict[str, list[Outcome]] = {}
+    fates: list[Fate] = []
+    for outcome in outcomes:
+        whose = outcome.session or session
+        row = found.get(outcome.job)
+        if row is not None and _is_plain(row, agent, whose, outcome):
+            plain.setdefault(whose, []).append(outcome)
+            found[outcome.job] = {**row, "state": JobState.DONE}
+            fates.append((outcome.job, outcome.epoch, ""))
+    for whose, group in plain.items():
+        _end_well(work, agent, whose, group, [found[outcome.job] for outcome in group])
+    taken = {(outcome.job, outcome.epoch) for group in plain.values() for outcome in group}
+    fates += [
+        (outcome.job, outcome.epoch, finish(work, agent, outcome.session or session, outcome))
+        for outcome in outcomes
+        if (outcome.job, outcome.epoch) not in taken
+    ]
+    return tuple(fates)
+
+
+def _is_plain(row: Row, agent: str, session: str, outcome: Outcome) -> bool:
+    """Whether this ends a live attempt well and leaves nothing to be decided."""
+    return (
+        outcome.status == AttemptState.DONE
+        and outcome.change is None
+        and row["state"] == JobState.LEASED
+        and (row["epoch"], row["session"], row["agent"]) == (outcome.epoch, session, agent)
+        and row["cancel"] is None
+        and row["subject"] is None
+    )
+
+
+def _end_well(work: Work, agent: str, session: str, outcomes: Sequence[Outcome], rows: Sequence[Row]) -> None:
+    """Ends these attempts and their jobs, fenced as one."""
+    ids = [row["id"] for row in rows]
+    listed = to_json(ids)
+    work.tx.many("add_attempt", [_attempt(work, session, AttemptState.DONE, outcome) for outcome in outcomes])
+    if work.tx.run("settle_done", ids=listed, session=session, agent=agent, ended=work.now) != len(ids):
+        raise RuntimeError("a leased job changed hands inside a transaction")
+    telling.tell(work, "attempt.done", ids, agent, epochs=[row["epoch"] for row in rows], code="", state=JobState.DONE)
+    for kind, spawn_ms in {row["kind"]: o.spawn_ms for row, o in zip(rows, outcomes, strict=True)}.items():
+        _measure(work, kind, spawn_ms)
+    releasing.release_all(work, listed, {row["batch"] for row in rows})
+    work.readied = work.readied or any(row["exclusive"] for row in rows)
+
+
 def finish(work: Work, agent: str, session: str, outcome: Outcome) -> str:
-    """Takes an agent's outcome. Returns "" when it stands (also when it is a repetition), else why it was refused."""
+    """Takes one outcome. Returns "" when it stands (also when it is a repetition), else why it was refused."""
     row = work.tx.one("job", id=outcome.job)
     if row is None:
         return "unknown_job"
@@ -57,6 +114,7 @@ def _end(work: Work, job: JobRecord, outcome: Outcome, ended: AttemptState, fate
     change = None
     if fate.state is JobState.IN_REVIEW and outcome.change is not None:
         change = changing.open_change(work, job, outcome.change)
+    work.tx.many("add_attempt", [_attempt(work, job.session or "", ended, outcome)])
     settled = work.tx.run(
         "settle_job",
         job=job.id,
@@ -72,35 +130,44 @@ def _end(work: Work, job: JobRecord, outcome: Outcome, ended: AttemptState, fate
     )
     if settled != 1:
         raise RuntimeError("a leased job changed hands inside a transaction")
-    work.tx.run(
-        "settle_attempt",
-        job=job.id,
-        epoch=job.epoch,
-        session=job.session,
-        state=ended,
-        code=outcome.code,
-        detail=outcome.detail,
-        exit_code=outcome.exit_code,
-        started=outcome.started or None,
-        ended=outcome.ended or work.now,
-        spawn_ms=outcome.spawn_ms,
-        wip=outcome.wip,
-        containment=outcome.containment,
-        result=to_json(outcome.result),
-    )
     work.readied = work.readied or fate.state is JobState.READY or job.exclusive is not None
     facts = {"epoch": job.epoch, "code": outcome.code, "state": fate.state}
     work.journal(f"attempt.{ended}", job.id, job.agent, **facts)
     _consequences(work, job, outcome, ended, fate, change)
 
 
+def _attempt(work: Work, session: str, state: AttemptState, outcome: Outcome) -> Row:
+    return {
+        "job": outcome.job,
+        "epoch": outcome.epoch,
+        "session": session,
+        "state": state,
+        "code": outcome.code,
+        "detail": outcome.detail,
+        "exit_code": outcome.exit_code,
+        "started": outcome.started or None,
+        "ended": outcome.ended or work.now,
+        "settled": work.now,
+        "spawn_ms": outcome.spawn_ms,
+        "wip": outcome.wip,
+        "containment": outcome.containment,
+        "result": to_json(outcome.result),
+    }
+
+
+def _measure(work: Work, kind: str, spawn_ms: int) -> None:
+    if not spawn_ms:
+        return
+    work.tx.run("add_spawn", kind=kind, at=work.now, spawn_ms=spawn_ms)
+    if work.chance() < TRIM_SHARE:
+        work.tx.run("trim_spawns", kind=kind)
+
+
 def _consequences(
     work: Work, job: JobRecord, outcome: Outcome, ended: AttemptState, fate: Settlement, change: str | None
 ) -> None:
-    if ended is AttemptState.DONE and outcome.spawn_ms:
-        work.tx.run("add_spawn", kind=job.kind, at=work.now, spawn_ms=outcome.spawn_ms)
-        if work.chance() < TRIM_SHARE:
-            work.tx.run("trim_spawns", kind=job.kind)
+    if ended is AttemptState.DONE:
+        _measure(work, job.kind, outcome.spawn_ms)
     if change is not None:
         changing.advance(work, change)
     for effect in effects(job.kind, job.payload, ended, outcome.code, outcome.result):

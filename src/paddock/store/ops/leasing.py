@@ -4,88 +4,112 @@ from collections.abc import Sequence
 
 from paddock.core.errors import NotFound, StaleSession
 from paddock.store.base import Fate
-from paddock.store.ops import finishing
-from paddock.store.ops.work import Work, record, records, to_json
-from paddock.store.records import BeatIn, BeatOut, JobRecord, SessionStart
+from paddock.store.ops import finishing, telling
+from paddock.store.ops.work import Work, records, to_json
+from paddock.store.records import BeatIn, BeatOut, Granted, JobRecord, SessionStart
+from paddock.store.statements import Row
 
 EXPIRE_MOST = 500
+# A lease is written anew once this part of its length is gone, so that beats in quick succession write nothing.
+RENEW_AFTER = 1 / 8
 
 
 def beat(work: Work, given: BeatIn) -> BeatOut:
     """Outcomes, then renewals, then grants: what one beat asks of the store, in one transaction."""
-    acks = tuple(
-        (o.job, o.epoch, finishing.finish(work, given.agent, o.session or given.session, o)) for o in given.outcomes
-    )
-    stops = _renew(work, given)
-    repeated = _reconcile(work, given)
+    acks = finishing.finish_all(work, given.agent, given.session, given.outcomes)
+    leases = {row["id"]: row for row in work.tx.all("leases_held", agent=given.agent)}
+    stops = _renew(work, given, leases)
+    repeated, returned = _reconcile(work, given, leases)
     granted = repeated + _claim(work, given, given.want - len(repeated))
-    leases = len(work.tx.all("leases_of_agent", agent=given.agent))
-    return BeatOut(acks=acks, stops=stops, granted=tuple(granted), leases=leases, readied=work.readied)
+    return BeatOut(
+        acks=acks,
+        stops=stops,
+        granted=tuple(granted),
+        leases=len(leases) - returned + len(granted) - len(repeated),
+        readied=work.readied,
+    )
 
 
-def _renew(work: Work, given: BeatIn) -> tuple[tuple[str, int, str], ...]:
+def _renew(work: Work, given: BeatIn, leases: dict[str, Row]) -> tuple[tuple[str, int, str], ...]:
     stops = []
+    renewed = []
+    expires_at = given.now + given.ttl
     for held in given.held:
-        row = work.tx.one(
-            "renew", job=held.job, epoch=held.epoch, session=given.session, expires_at=given.now + given.ttl
-        )
-        if row is None:
+        row = leases.get(held.job)
+        if row is None or (row["epoch"], row["session"]) != (held.epoch, given.session):
             work.journal("lease.stale", held.job, given.agent, epoch=held.epoch, code="stale_lease")
             stops.append((held.job, held.epoch, "stale"))
-        elif row["cancel"] is not None:
+            continue
+        if row["expires_at"] < expires_at - given.ttl * RENEW_AFTER:
+            renewed.append(held.job)
+        if row["cancel"] is not None:
             if held.cancelling and work.tx.run("cancel_delivered", job=held.job, epoch=held.epoch):
                 work.journal("cancel.delivered", held.job, given.agent, epoch=held.epoch)
             stops.append((held.job, held.epoch, "cancel"))
+    if renewed:
+        work.tx.run("renew", session=given.session, ids=to_json(renewed), expires_at=expires_at)
     return tuple(stops)
 
 
-def _reconcile(work: Work, given: BeatIn) -> list[JobRecord]:
+def _reconcile(work: Work, given: BeatIn, leases: dict[str, Row]) -> tuple[list[Granted], int]:
     """Holds the leases in the store against what the agent says it holds.
 
     One granted in answer to this very beat (its answer was lost) is granted again as it stands; one granted earlier
-    that the agent does not know of never reached it and goes back.
+    that the agent does not know of never reached it and goes back. Returns the former, and how many of the latter.
     """
     known = {(h.job, h.epoch) for h in given.held} | {(o.job, o.epoch) for o in given.outcomes}
-    repeated = []
-    for lease in records(JobRecord, work.tx.all("leases_of_agent", agent=given.agent)):
-        if (lease.id, lease.epoch) in known or lease.session != given.session:
+    repeated, returned = [], 0
+    for lease in leases.values():
+        if (lease["id"], lease["epoch"]) in known or lease["session"] != given.session:
             continue
-        if lease.seq == given.seq:
-            repeated.append(lease)
-        elif (lease.seq or 0) < given.seq:
-            finishing.take_back(work, lease, "undelivered")
-    return repeated
+        if lease["seq"] == given.seq:
+            repeated += [Granted(**row) for row in work.tx.all("lease_order", id=lease["id"])]
+        elif (lease["seq"] or 0) < given.seq:
+            finishing.take_back(work, work.job(lease["id"]), "undelivered")
+            returned += 1
+    return repeated, returned
 
 
-def _claim(work: Work, given: BeatIn, want: int) -> list[JobRecord]:
+def _claim(work: Work, given: BeatIn, want: int) -> list[Granted]:
     """Grants up to `want` jobs of the lanes: most urgent first, then oldest."""
     if want <= 0:
         return []
-    heads = [
-        (-row["urgency"], row["id"])
-        for lane in given.lanes
-        for row in work.tx.all("lane_heads", lane=lane, now=given.now, most=want)
-    ]
-    granted = []
-    for _, job in sorted(heads)[:want]:
-        row = work.tx.one(
-            "grant",
-            id=job,
-            agent=given.agent,
-            session=given.session,
-            seq=given.seq,
-            now=given.now,
-            expires_at=given.now + given.ttl,
-        )
-        if row is not None:
-            granted.append(_note_grant(work, given, record(JobRecord, row)))
+    heads = [row for lane in given.lanes for row in work.tx.all("lane_heads", lane=lane, now=given.now, most=want)]
+    heads.sort(key=lambda row: (-row["urgency"], row["id"]))
+    chosen = _one_each(heads)[:want]
+    if not chosen:
+        return []
+    rows = work.tx.all(
+        "grant",
+        ids=to_json(chosen),
+        agent=given.agent,
+        session=given.session,
+        seq=given.seq,
+        now=given.now,
+        expires_at=given.now + given.ttl,
+    )
+    granted = sorted((Granted(**row) for row in rows), key=lambda job: (-job.urgency, job.id))
+    telling.tell(
+        work,
+        "job.leased",
+        [job.id for job in granted],
+        given.agent,
+        epochs=[job.epoch for job in granted],
+        session=given.session,
+    )
     return granted
 
 
-def _note_grant(work: Work, given: BeatIn, job: JobRecord) -> JobRecord:
-    work.tx.run("add_attempt", job=job.id, epoch=job.epoch, agent=given.agent, session=given.session, now=given.now)
-    work.journal("job.leased", job.id, given.agent, epoch=job.epoch, session=given.session)
-    return job
+def _one_each(heads: list[Row]) -> list[str]:
+    """The jobs, at most one of each exclusive key."""
+    taken: set[str] = set()
+    out = []
+    for row in heads:
+        if row["exclusive"] not in taken:
+            out.append(row["id"])
+        if row["exclusive"] is not None:
+            taken.add(row["exclusive"])
+    return out
 
 
 def expire(work: Work, now: int) -> Sequence[str]:
@@ -126,15 +150,13 @@ def start_session(work: Work, given: SessionStart) -> tuple[int, list[Fate]]:
         slots=given.hello.slots,
         containment=given.hello.containment,
     )
-    acks = [
-        (o.job, o.epoch, finishing.finish(work, given.agent, o.session or given.session, o)) for o in given.outcomes
-    ]
+    acks = list(finishing.finish_all(work, given.agent, given.session, given.outcomes))
     if not fresh:
         return 0, acks
     work.tx.run("end_session", session=agent["session"], now=given.now)
     work.tx.run("add_session", session=given.session, agent=given.agent, now=given.now)
     work.journal("session.started", None, given.agent, session=given.session, version=given.hello.version)
-    orphans = records(JobRecord, work.tx.all("leases_of_agent", agent=given.agent))
+    orphans = [work.job(row["id"]) for row in work.tx.all("leases_held", agent=given.agent)]
     for job in orphans:
         finishing.lose(work, job, "agent_restarted")
     return len(orphans), acks

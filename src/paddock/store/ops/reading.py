@@ -1,6 +1,8 @@
 """Reads: everything that pages and commands show."""
 
 from paddock.core.errors import NotFound
+from paddock.core.states import AttemptState, JobState
+from paddock.store.ops import telling
 from paddock.store.ops.work import record, records
 from paddock.store.records import Agent, Attempt, Change, Counts, Decision, Event, JobFilter, JobRecord, Project
 from paddock.store.statements import Tx
@@ -81,14 +83,27 @@ def decisions(tx: Tx, change: str) -> list[Decision]:
 
 
 def attempts(tx: Tx, job: str) -> list[Attempt]:
-    """The tries at a job, oldest first."""
-    return records(Attempt, tx.all("attempts", job=job))
+    """The tries at a job, oldest first; the live one is read from the lease."""
+    found = records(Attempt, tx.all("attempts", job=job))
+    row = tx.one("job", id=job)
+    if row is not None and row["state"] == JobState.LEASED:
+        found.append(
+            Attempt(
+                job=job,
+                epoch=row["epoch"],
+                agent=row["agent"],
+                session=row["session"],
+                state=AttemptState.LIVE,
+                claimed=row["started"],
+            )
+        )
+    return found
 
 
 def journal(tx: Tx, after: int, job: str | None, limit: int) -> list[Event]:
     """Rows of the journal behind `after`; with a negative `after`, the last ones."""
     if job is not None:
-        return records(Event, tx.all("journal_of_job", job=job, after=max(after, 0), most=limit))
+        return telling.journal_of_job(tx, job, max(after, 0), limit)
     if after < 0:
         return records(Event, tx.all("journal_tail", most=limit))
     return records(Event, tx.all("journal_after", after=after, most=limit))

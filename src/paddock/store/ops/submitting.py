@@ -1,11 +1,15 @@
 """Batches and jobs on their way in."""
 
+from typing import Any
+
 from paddock.core import matching
 from paddock.core.errors import BadInput, NotFound
 from paddock.core.job import Job
 from paddock.core.states import JobState
+from paddock.store.ops import telling
 from paddock.store.ops.work import Work, to_json
 from paddock.store.records import Submission
+from paddock.store.statements import Row
 
 
 def submit(work: Work, given: Submission) -> tuple[str, list[tuple[str, str]]]:
@@ -27,12 +31,27 @@ def submit(work: Work, given: Submission) -> tuple[str, list[tuple[str, str]]]:
         created=work.now,
     )
     ids = {job.name: work.new_id("j") for job in given.jobs}
-    for job in given.jobs:
-        state = JobState.BLOCKED if job.depends_on or closed else JobState.READY
-        add_job(work, job, given.project, id=ids[job.name], batch=batch, state=state)
-        for other in job.depends_on:
-            work.tx.run("add_need", job=ids[job.name], needs=ids[other])
+    states = [JobState.BLOCKED if job.depends_on or closed else JobState.READY for job in given.jobs]
+    work.tx.many(
+        "add_job",
+        [
+            _row(work, job, given.project, id=ids[job.name], batch=batch, state=state)
+            for job, state in zip(given.jobs, states, strict=True)
+        ],
+    )
+    needs = [{"job": ids[job.name], "needs": ids[other]} for job in given.jobs for other in job.depends_on]
+    if needs:
+        work.tx.many("add_need", needs)
+    work.readied = JobState.READY in states
+    _tell(work, given, batch, ids)
     return batch, [(ids[job.name], job.name) for job in given.jobs]
+
+
+def _tell(work: Work, given: Submission, batch: str, ids: dict[str, str]) -> None:
+    about: dict[str, Any] = {"project": given.project, "batch": batch}
+    if len(ids) == 1:
+        about |= {"name": given.jobs[0].name, "kind": given.jobs[0].kind}
+    telling.tell(work, "job.submitted", list(ids.values()), **about)
 
 
 def _is_closed(work: Work, given: Submission) -> bool:
@@ -43,44 +62,47 @@ def _is_closed(work: Work, given: Submission) -> bool:
     return bool(work.tx.value("done_in_batch", batch=given.opens_batch) < given.opens_done)
 
 
-def add_job(
+def add_job(work: Work, job: Job, project: str, *, subject: str, unique_key: str, exclusive: str | None = None) -> str:
+    """Stores one job of the control plane's own and returns its id; empty when one with its unique key is there."""
+    job_id = work.new_id("j")
+    row = _row(work, job, project, id=job_id, subject=subject, unique_key=unique_key, exclusive=exclusive)
+    if not work.tx.run("add_job", **row):
+        return ""
+    work.readied = True
+    telling.tell(work, "job.submitted", [job_id], project=project, name=job.name, kind=job.kind)
+    return job_id
+
+
+def _row(
     work: Work,
     job: Job,
     project: str,
     *,
-    id: str = "",
+    id: str,
     batch: str | None = None,
     state: JobState = JobState.READY,
     subject: str | None = None,
     unique_key: str | None = None,
     exclusive: str | None = None,
-) -> str:
-    """Stores one job and returns its id; empty when one with its unique key is there already."""
-    job_id = id or work.new_id("j")
-    added = work.tx.run(
-        "add_job",
-        id=job_id,
-        name=job.name,
-        batch=batch,
-        project=project,
-        kind=job.kind,
-        lane=matching.lane(project, job.kind, job.requires),
-        state=state,
-        priority=job.priority,
-        urgency=job.urgency,
-        payload=to_json(job.payload),
-        scope=to_json(job.scope),
-        requires=to_json(job.requires),
-        accept=to_json(job.accept),
-        timeout=job.timeout,
-        max_attempts=job.max_attempts,
-        subject=subject,
-        unique_key=unique_key,
-        exclusive=exclusive,
-        created=work.now,
-    )
-    if not added:
-        return ""
-    work.readied = work.readied or state is JobState.READY
-    work.journal("job.submitted", job_id, name=job.name, kind=job.kind, project=project, batch=batch, state=state)
-    return job_id
+) -> Row:
+    return {
+        "id": id,
+        "name": job.name,
+        "batch": batch,
+        "project": project,
+        "kind": job.kind,
+        "lane": matching.lane(project, job.kind, job.requires),
+        "state": state,
+        "priority": job.priority,
+        "urgency": job.urgency,
+        "payload": to_json(job.payload),
+        "scope": to_json(job.scope),
+        "requires": to_json(job.requires),
+        "accept": to_json(job.accept),
+        "timeout": job.timeout,
+        "max_attempts": job.max_attempts,
+        "subject": subject,
+        "unique_key": unique_key,
+        "exclusive": exclusive,
+        "created": work.now,
+    }

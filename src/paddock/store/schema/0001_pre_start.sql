@@ -83,6 +83,7 @@ CREATE TABLE attempts (
     claimed     INTEGER NOT NULL,
     started     INTEGER,
     ended       INTEGER,
+    settled     INTEGER NOT NULL,   -- when the control plane heard of the end
     spawn_ms    INTEGER,
     wip         TEXT NOT NULL DEFAULT '',
     containment TEXT NOT NULL DEFAULT '',
@@ -184,3 +185,5 @@ CREATE TABLE journal (
     data  TEXT NOT NULL
 ) STRICT;
 CREATE INDEX journal_of_job ON journal (job, seq) WHERE job IS NOT NULL;
+-- Rows that tell the same of many jobs at once; a job's own moments lead to them.
+CREATE INDEX journal_of_many ON journal (at) WHERE job IS NULL AND type IN ('jobs.submitted', 'jobs.leased', 'attempts.done');

@@ -1,36 +1,40 @@
+-- Parameters called `ids` are a JSON list of texts.
 -- name: job
 SELECT * FROM jobs WHERE id = :id;
 
+-- name: standing
+SELECT id, kind, batch, state, epoch, agent, session, cancel, exclusive, subject FROM jobs
+WHERE id IN (SELECT value FROM json_each(:ids));
+
 -- name: lane_heads
-SELECT id, urgency FROM jobs
+SELECT id, urgency, exclusive FROM jobs
 WHERE state IN ('ready', 'changes_requested') AND lane = :lane AND not_before <= :now
     AND (exclusive IS NULL OR NOT EXISTS (
         SELECT 1 FROM jobs AS other WHERE other.state = 'leased' AND other.exclusive = jobs.exclusive))
 ORDER BY urgency DESC, id LIMIT :most;
 
--- The grant: one statement raises the epoch and says who holds the job. A job that is no longer claimable is not touched.
+-- The grant: one statement raises the epoch and says who holds the jobs. One that is no longer claimable is not touched.
 -- name: grant
 UPDATE jobs SET state = 'leased', epoch = epoch + 1, attempt = attempt + 1, agent = :agent, session = :session,
     seq = :seq, expires_at = :expires_at, started = :now, ended = NULL, reason = '', cancel = NULL
-WHERE id = :id AND state IN ('ready', 'changes_requested')
+WHERE id IN (SELECT value FROM json_each(:ids)) AND state IN ('ready', 'changes_requested')
     AND (exclusive IS NULL OR NOT EXISTS (
         SELECT 1 FROM jobs AS other WHERE other.state = 'leased' AND other.exclusive = jobs.exclusive))
-RETURNING *;
+RETURNING id, name, project, kind, lane, attempt, epoch, session, urgency, payload, scope, accept, timeout;
 
--- name: add_attempt
-INSERT INTO attempts (job, epoch, agent, session, state, claimed)
-VALUES (:job, :epoch, :agent, :session, 'live', :now);
+-- name: lease_order
+SELECT id, name, project, kind, lane, attempt, epoch, session, urgency, payload, scope, accept, timeout FROM jobs
+WHERE id = :id;
+
+-- name: leases_held
+SELECT id, epoch, session, seq, cancel, expires_at FROM jobs WHERE state = 'leased' AND agent = :agent;
 
 -- name: renew
 UPDATE jobs SET expires_at = :expires_at
-WHERE id = :job AND state = 'leased' AND epoch = :epoch AND session = :session
-RETURNING cancel;
+WHERE state = 'leased' AND session = :session AND id IN (SELECT value FROM json_each(:ids));
 
 -- name: cancel_delivered
 UPDATE jobs SET cancel = 'delivered' WHERE id = :job AND epoch = :epoch AND state = 'leased' AND cancel = 'requested';
-
--- name: leases_of_agent
-SELECT * FROM jobs WHERE state = 'leased' AND agent = :agent;
 
 -- name: expired
 SELECT * FROM jobs WHERE state = 'leased' AND expires_at <= :now ORDER BY expires_at LIMIT :most;
@@ -49,10 +53,19 @@ UPDATE jobs SET state = :state, reason = :reason, session = NULL, seq = NULL, ex
     change = coalesce(:change, change)
 WHERE id = :job AND state = 'leased' AND epoch = :epoch AND session = :session;
 
--- name: settle_attempt
-UPDATE attempts SET state = :state, code = :code, detail = :detail, exit_code = :exit_code, started = :started,
-    ended = :ended, spawn_ms = :spawn_ms, wip = CASE WHEN :wip = '' THEN wip ELSE :wip END, containment = :containment, result = :result
-WHERE job = :job AND epoch = :epoch AND session = :session AND state = 'live';
+-- The same for attempts that ended well and leave nothing to be decided.
+-- name: settle_done
+UPDATE jobs SET state = 'done', reason = '', session = NULL, seq = NULL, expires_at = NULL, not_before = 0, ended = :ended
+WHERE state = 'leased' AND session = :session AND agent = :agent AND id IN (SELECT value FROM json_each(:ids));
+
+-- An attempt is stored when it ends; while it is live, the lease in its job's row is all there is to know of it.
+-- name: add_attempt
+INSERT INTO attempts (job, epoch, agent, session, state, code, detail, exit_code, claimed, started, ended, settled,
+    spawn_ms, wip, containment, result)
+SELECT id, epoch, agent, :session, :state, :code, :detail, CAST(:exit_code AS INTEGER), started,
+    CAST(:started AS INTEGER), :ended, :settled,
+    :spawn_ms, :wip, :containment, :result
+FROM jobs WHERE id = :job AND epoch = :epoch;
 
 -- name: attempt
 SELECT * FROM attempts WHERE job = :job AND epoch = :epoch;
@@ -67,6 +80,12 @@ INSERT INTO spawns (kind, at, spawn_ms) VALUES (:kind, :at, :spawn_ms);
 -- name: trim_spawns
 DELETE FROM spawns WHERE kind = :kind AND at < (
     SELECT at FROM spawns WHERE kind = :kind ORDER BY at DESC LIMIT 1 OFFSET 200);
+
+-- name: needed
+SELECT DISTINCT needs FROM needs WHERE needs IN (SELECT value FROM json_each(:ids));
+
+-- name: opening
+SELECT DISTINCT opens_batch FROM batches WHERE opens_batch IN (SELECT value FROM json_each(:ids));
 
 -- name: release_needing
 UPDATE jobs SET state = 'ready', reason = ''

@@ -66,6 +66,9 @@ SELECT * FROM journal WHERE seq > :after ORDER BY seq LIMIT :most;
 -- name: journal_of_job
 SELECT * FROM journal WHERE job = :job AND seq > :after ORDER BY seq LIMIT :most;
 
+-- name: journal_of_many
+SELECT * FROM journal WHERE job IS NULL AND type IN ('jobs.submitted', 'jobs.leased', 'attempts.done') AND at = :at AND seq > :after ORDER BY seq;
+
 -- name: journal_tail
 SELECT * FROM (SELECT * FROM journal ORDER BY seq DESC LIMIT :most) ORDER BY seq;
 

@@ -1,5 +1,6 @@
 """Named statements on an SQLite connection."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import apsw
@@ -39,3 +40,6 @@ class SqliteTx:
     def run(self, name: str, /, **values: Any) -> int:
         self._connection.execute(self._sql[name], values)
         return self._connection.changes()
+
+    def many(self, name: str, rows: Sequence[Row], /) -> None:
+        self._connection.executemany(self._sql[name], rows)
