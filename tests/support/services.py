@@ -104,20 +104,26 @@ class Server:
 
     def pause(self) -> None:
         """Makes it hang: it holds its connections and answers nothing until `go_on`."""
-        self._signal(signal.SIGSTOP)
+        self._tell_all(signal.SIGSTOP)
 
     def go_on(self) -> None:
         """Ends a pause."""
-        self._signal(signal.SIGCONT)
+        self._tell_all(signal.SIGCONT)
 
-    def _signal(self, number: signal.Signals) -> None:
+    def _tell_all(self, number: signal.Signals) -> None:
+        """To the server and to those that it has forked; the server first when it must not fork more."""
         if self._popen is not None and self._popen.poll() is None:
             self._popen.send_signal(number)
+            listed = Path(f"/proc/{self._popen.pid}/task/{self._popen.pid}/children").read_text()
+            for pid in listed.split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), number)
 
     def _end(self, number: signal.Signals) -> None:
         if self._popen is not None:
-            self._signal(number)
-            self._signal(signal.SIGCONT)
+            if self._popen.poll() is None:
+                self._popen.send_signal(number)
+            self.go_on()
             self._popen.wait(_PATIENCE)
 
     def close(self) -> None:

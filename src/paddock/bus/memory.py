@@ -83,7 +83,11 @@ class MemoryBus:
         return []
 
     async def close(self) -> None:
-        for line in (*self._agents.values(), *(line for lines in self._watchers.values() for line in lines), self._heard):
+        for line in (
+            *self._agents.values(),
+            *(line for lines in self._watchers.values() for line in lines),
+            self._heard,
+        ):
             _end(line)
 
 
