@@ -144,7 +144,7 @@ def test_a_rebound_name_may_not_even_look(plane: Fleet) -> None:
     [
         (b"{", "the body is no JSON"),
         (b"\xff\xfe", "the body is no JSON"),
-        (b"[" * 100_000, "the body is no JSON"),
+        (b"[" * 100_000, "Expected `object`, got `array`"),
         (b'{"project":"shop","jobs":[{"id":"a","payload":{"argv":["\\ud800"]}}]}', "the body is no JSON"),
         (b"[]", "Expected `object`"),
         (b"{}", "missing required field"),

@@ -40,4 +40,5 @@ words = st.from_regex(r"[a-z0-9][a-z0-9._:+-]{0,8}", fullmatch=True)
 
 @given(words, st.sampled_from(["noop", "command"]), st.sets(words))
 def test_a_lane_is_its_name(project: str, kind: str, requires: set[str]) -> None:
-    assert parse_lane(lane(project, kind, sorted(requires, reverse=True))) == (project, kind, tuple(sorted(requires)))
+    backwards = tuple(sorted(requires, reverse=True))
+    assert parse_lane(lane(project, kind, backwards)) == (project, kind, tuple(sorted(requires)))

@@ -6,21 +6,21 @@ import logging
 import random
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from paddock.agent.http import Answer, Client
 from paddock.agent.identity import Identity
 from paddock.agent.intake import Gatekeeper, Refusal, evidence
-from paddock.agent.journal import Journal
+from paddock.agent.journal import Journal, Told
 from paddock.agent.slots import Active, Slots
 from paddock.agent.status import Status
 from paddock.core.errors import Refused, Stale, Unreachable
 from paddock.core.schedule import backoff
 from paddock.wire.envelope import Envelope, EnvelopeError, unseal
 from paddock.wire.keys import Signer
-from paddock.wire.messages import Beat, Decoder, Directive, Grant, Held, Hello, JobOrder, Outcome, Reply, encode
+from paddock.wire.messages import Decoder, Directive, Grant, Held, Hello, JobOrder, Outcome, Reply, encode
 from paddock.wire.signing import AGENT_HEADER, SIGNATURE_HEADER, sign
 
 _log = logging.getLogger("paddock.agent")
@@ -31,6 +31,20 @@ OUTBOX_BYTES = 150_000
 # What the control plane may ask for; anything else is drawn into these bounds.
 SHORTEST_S, LONGEST_S = 0.05, 600.0
 CONFIRM_S = 60.0
+
+
+class _Beat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A `Beat` whose outcomes are passed on as they lie in the outbox."""
+
+    agent: str
+    session: str
+    seq: int
+    sent: int
+    hello: Hello | None = None
+    held: tuple[Held, ...] = ()
+    outcomes: tuple[msgspec.Raw, ...] = ()
+    want: int = 0
+    draining: bool = False
 
 
 class Replaced(Stale):
@@ -92,14 +106,14 @@ class Beats:
         answered, self._answered = self._answered, None
         self._seq += 1
         outcomes = tuple(self._journal.pending(OUTBOX_BYTES))
-        beat = Beat(
+        beat = _Beat(
             agent=self._identity.agent,
             session=self._session,
             seq=self._seq,
             sent=time.time_ns() // 1_000_000,
             hello=self._hello,
             held=(*self.slots.held(), *self._untold(outcomes)),
-            outcomes=outcomes,
+            outcomes=tuple(msgspec.Raw(told.body) for told in outcomes),
             want=0 if self.draining else self.slots.free,
             draining=self.draining,
         )
@@ -108,7 +122,7 @@ class Beats:
         finally:
             answered.set_result(None)
 
-    def _untold(self, sent: tuple[Outcome, ...]) -> list[Held]:
+    def _untold(self, sent: tuple[Told, ...]) -> list[Held]:
         """Attempts that have ended but whose outcomes do not fit into this beat: their leases are still ours."""
         told = {(outcome.job, outcome.epoch) for outcome in sent}
         waiting = self._journal.waiting(self._session, len(sent))
@@ -151,7 +165,7 @@ class Beats:
             self._status.soon()
             await asyncio.sleep(0.1 + backoff(tries, random.random(), base_ms=200, cap_ms=5_000) / 1_000)
 
-    def _take(self, answer: Answer, beat: Beat) -> None:
+    def _take(self, answer: Answer, beat: _Beat) -> None:
         if answer.status != 200:
             self._refused(*answer.error(), answer.status)
             return
@@ -166,10 +180,9 @@ class Beats:
         if reply.bearer:
             self.bearer = reply.bearer
             self.on_bearer()
-        if reply.directive is not None:
-            self._obey(reply, beat)
-        if reply.jobs:
-            self._accept(reply.jobs, reply.manifest)
+        settled = self._obey(reply, beat) if reply.directive is not None else []
+        if reply.jobs or settled:
+            self._accept(reply.jobs, reply.manifest, settled)
         self._status.say("beat", f"waiting {seconds:.0f} s")
         self._status.fact(last_beat=reply.now, next_beat=reply.now + int(seconds * 1_000), seq=self._seq)
         self._status.soon()
@@ -190,40 +203,40 @@ class Beats:
         self._status.say("beat", told)
         self._next = time.monotonic() + 1.0
 
-    def _obey(self, reply: Reply, beat: Beat) -> None:
-        """Does what a directive says, once it is known to be the control plane's answer to this very beat."""
+    def _obey(self, reply: Reply, beat: _Beat) -> list[tuple[str, int]]:
+        """Does what a directive says, once it is known to be the control plane's answer to this very beat.
+
+        Returns the outcomes that it acknowledges, as job and epoch.
+        """
         assert reply.directive is not None
         try:
             orders = _directives.decode(unseal(reply.directive, "directive", self._keys, "directive"))
         except EnvelopeError as error:
             self._later(f"a directive does not hold: {error.message}")
-            return
+            return []
         if (orders.agent, orders.session, orders.seq) != (beat.agent, beat.session, beat.seq):
             self._later("a directive is the answer to another beat")
-            return
-        if orders.acks:
-            self._journal.settled([(ack.job, ack.epoch) for ack in orders.acks])
-            for ack in orders.acks:
-                if ack.code:
-                    _log.warning("an outcome was refused", extra={"action": "outcome.refused", "job": ack.job})
-            if self._journal.pending(1):
-                self.kick()
+            return []
+        for ack in orders.acks:
+            if ack.code:
+                _log.warning("an outcome was refused", extra={"action": "outcome.refused", "job": ack.job})
         for stop in orders.stops:
             self.slots.stop(stop.job, stop.epoch, stop.why)
         if any(stop.why == "cancel" for stop in orders.stops) and not all(
             held.cancelling for held in beat.held if any(s.job == held.job for s in orders.stops)
         ):
             self.kick()  # tells that the order has arrived
+        return [(ack.job, ack.epoch) for ack in orders.acks]
 
-    def _accept(self, grants: tuple[Grant, ...], manifest: Envelope | None) -> None:
+    def _accept(self, grants: tuple[Grant, ...], manifest: Envelope | None, settled: Sequence[tuple[str, int]]) -> None:
         """Holds each order against the gate, remembers the good ones on disk, and only then starts them."""
         good: list[tuple[JobOrder, bytes]] = []
         refused: list[Outcome] = []
-        vouched = self.gate.vouched(manifest)
         here: set[str] = set()
-        for grant in grants:
+        for grant, order in zip(grants, self.gate.open_all(grants, manifest), strict=True):
             try:
-                order = self.gate.open(grant, vouched)
+                if isinstance(order, Refusal):
+                    raise order
                 if order.job in here:
                     raise Refusal("replayed", "it stands twice in one answer")
                 if len(good) >= self.slots.free:
@@ -236,7 +249,7 @@ class Beats:
                 if not any((grant.job, grant.epoch) == (other.job, other.epoch) for other, _ in good):
                     refused += [] if self.slots.runs(grant.job, grant.epoch) else [self._refusal(grant, error)]
         try:
-            self._journal.accept(good, evidence(manifest) if manifest and vouched else b"")
+            self._journal.accept(good, evidence(manifest) if manifest and good else b"", settled)
         except (
             sqlite3.Error
         ) as error:  # nothing is started; the control plane takes back what the next beat does not hold
@@ -246,6 +259,7 @@ class Beats:
             self.slots.start(order)
         if refused:
             self._journal.put(refused)
+        if refused or (settled and self._journal.pending(1)):
             self.kick()
 
     def _refusal(self, grant: Grant, error: Refusal) -> Outcome:

@@ -1,6 +1,6 @@
 """What an order must pass before anything of it is acted on: cheap checks first, one code per refusal."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -67,18 +67,37 @@ class Gatekeeper:
             return frozenset()
         return frozenset(listed.digests) if listed.agent == self.agent else frozenset()
 
-    def open(self, grant: Grant, vouched: frozenset[str] = frozenset()) -> JobOrder:
+    def open_all(self, grants: Sequence[Grant], manifest: Envelope | None) -> list[JobOrder | Refusal]:
+        """For each grant of one answer its order, or why it is refused."""
+        vouched = self.vouched(manifest)
+        epochs = self.journal.epochs_of([grant.job for grant in grants])
+        out: list[JobOrder | Refusal] = []
+        for grant in grants:
+            try:
+                out.append(self._open(grant, vouched, epochs))
+            except Refusal as error:
+                out.append(error)
+        return out
+
+    def open(self, grant: Grant) -> JobOrder:
         """The order in a grant.
 
         Raises: Refusal with its code.
         """
+        found = self.open_all([grant], None)[0]
+        if isinstance(found, Refusal):
+            raise found
+        return found
+
+    def _open(self, grant: Grant, vouched: frozenset[str], epochs: Mapping[str, int]) -> JobOrder:
         try:
             order = _decoder.decode(unseal(grant.order, "job", self.keys, "job", vouched))
         except EnvelopeError as error:
             raise Refusal(error.code if error.code in REFUSALS else "malformed", error.message) from None
         self._check_target(order)
         self._check_time(order)
-        if order.epoch <= self.journal.epoch_of(order.job):
+        latest = epochs if order.job == grant.job else self.journal.epochs_of([order.job])
+        if order.epoch <= latest.get(order.job, 0):
             raise Refusal("replayed")
         if (order.job, order.epoch) != (grant.job, grant.epoch):
             raise Refusal("wrong_target", "it is the order of another lease")

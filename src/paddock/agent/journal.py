@@ -4,6 +4,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,13 +18,21 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS accepted (
     job TEXT PRIMARY KEY, epoch INTEGER NOT NULL, nonce TEXT NOT NULL, exp INTEGER NOT NULL, envelope BLOB NOT NULL,
     manifest INTEGER
-) WITHOUT ROWID;
+);
 -- Signatures over many orders; an order without one of its own is proven by the digest of it that stands in there.
 CREATE TABLE IF NOT EXISTS manifests (id INTEGER PRIMARY KEY, exp INTEGER NOT NULL, envelope BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS outbox (
     job TEXT NOT NULL, epoch INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (job, epoch)
 );
 """
+
+
+class Told(NamedTuple):
+    """An outcome as it lies in the outbox: its body is JSON."""
+
+    job: str
+    epoch: int
+    body: bytes
 
 
 class Journal:
@@ -46,22 +55,30 @@ class Journal:
         self._db.execute("DROP TABLE room")
         self._db.execute("PRAGMA wal_checkpoint(RESTART)")
 
-    def epoch_of(self, job: str) -> int:
-        """The highest epoch of the job that was ever accepted here; 0 for none."""
-        row = self._db.execute("SELECT epoch FROM accepted WHERE job = ?", (job,)).fetchone()
-        return int(row[0]) if row else 0
+    def epochs_of(self, jobs: Sequence[str]) -> dict[str, int]:
+        """The highest epoch that was ever accepted here, of each of these jobs that has one."""
+        found = self._db.execute(
+            "SELECT job, epoch FROM accepted WHERE job IN (SELECT value FROM json_each(?))",
+            (msgspec.json.encode(jobs).decode(),),
+        )
+        return {str(job): int(epoch) for job, epoch in found}
 
-    def accept(self, orders: Sequence[tuple[JobOrder, bytes]], manifest: bytes = b"") -> None:
-        """Remembers orders with their envelopes, and the manifest that vouches for them, before any of them runs."""
-        if not orders:
+    def accept(
+        self, orders: Sequence[tuple[JobOrder, bytes]], manifest: bytes = b"", settled: Sequence[tuple[str, int]] = ()
+    ) -> None:
+        """Remembers orders with their envelopes, and the manifest that vouches for them, before any of them runs.
+
+        In the same write it forgets outcomes that the control plane has answered, as job and epoch.
+        """
+        if not orders and not settled:
             return
         self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany("DELETE FROM outbox WHERE job = ? AND epoch = ?", settled)
         proof = None
         if manifest:
             latest = max(order.exp for order, _ in orders)
-            proof = self._db.execute(
-                "INSERT INTO manifests (exp, envelope) VALUES (?, ?)", (latest, manifest)
-            ).lastrowid
+            kept = self._db.execute("INSERT INTO manifests (exp, envelope) VALUES (?, ?)", (latest, manifest))
+            proof = kept.lastrowid
         rows = [(order.job, order.epoch, order.nonce, order.exp, envelope, proof) for order, envelope in orders]
         self._db.executemany("INSERT OR REPLACE INTO accepted VALUES (?, ?, ?, ?, ?, ?)", rows)
         self._db.execute("COMMIT")
@@ -73,14 +90,14 @@ class Journal:
         self._db.executemany("INSERT OR IGNORE INTO outbox VALUES (?, ?, ?)", rows)
         self._db.execute("COMMIT")
 
-    def pending(self, most_bytes: int) -> list[Outcome]:
+    def pending(self, most_bytes: int) -> list[Told]:
         """Outcomes that were not acknowledged, oldest first: at least one, and no more than fit."""
-        out: list[Outcome] = []
-        for (body,) in self._db.execute("SELECT body FROM outbox ORDER BY rowid LIMIT 1000"):
+        out: list[Told] = []
+        for job, epoch, body in self._db.execute("SELECT job, epoch, body FROM outbox ORDER BY rowid LIMIT 1000"):
             most_bytes -= len(body)
             if out and most_bytes < 0:
                 break
-            out.append(msgspec.json.decode(body, type=Outcome))
+            out.append(Told(str(job), int(epoch), body))
         return out
 
     def waiting(self, session: str, sent: int) -> list[tuple[str, int]]:
@@ -91,12 +108,6 @@ class Journal:
             "SELECT job, epoch FROM outbox WHERE json_extract(CAST(body AS TEXT), '$.session') = ?", (session,)
         )
         return [(str(job), int(epoch)) for job, epoch in rows]
-
-    def settled(self, acks: Sequence[tuple[str, int]]) -> None:
-        """Forgets outcomes that the control plane has answered."""
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany("DELETE FROM outbox WHERE job = ? AND epoch = ?", acks)
-        self._db.execute("COMMIT")
 
     def _forget(self) -> None:
         old = (time.time_ns() // 1_000_000 - KEEP_MS,)

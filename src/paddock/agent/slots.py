@@ -118,7 +118,8 @@ class Slots:
         try:
             told = await self._attempt(run, streams)
         finally:
-            await asyncio.gather(*(stream.close() for stream in streams))
+            if streams:
+                await asyncio.gather(*(stream.close() for stream in streams))
         self._ended.append(((order.job, order.epoch), self._complete(run, told)))
         if len(self._ended) == 1:
             asyncio.get_running_loop().call_soon(self._tell)

@@ -20,7 +20,11 @@ async def submit(control: Control, raw: object) -> dict[str, object]:
 
     Raises: BadInput with the place in the batch, NotFound for an unknown project.
     """
-    batch: Batch = parse_batch(raw)
+    return await submit_batch(control, parse_batch(raw))
+
+
+async def submit_batch(control: Control, batch: Batch) -> dict[str, object]:
+    """The same for a batch that is parsed already."""
     settled = settle(batch)
     project = control.projects.get(batch.project)
     if project is not None and not project.checks:

@@ -1,5 +1,7 @@
 """Identifiers: a prefix letter and twenty base32 characters that sort by time."""
 
+from collections.abc import Callable
+
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _TIME_CHARS = 10
 _ENTROPY_CHARS = 10
@@ -7,12 +9,12 @@ ENTROPY_BITS = _ENTROPY_CHARS * 5
 LENGTH = _TIME_CHARS + _ENTROPY_CHARS
 
 
+# Two characters at a time.
+_PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
+
+
 def _encode(value: int, chars: int) -> str:
-    out = []
-    for _ in range(chars):
-        out.append(_ALPHABET[value & 31])
-        value >>= 5
-    return "".join(reversed(out))
+    return "".join([_PAIRS[value >> shift & 1023] for shift in range(5 * chars - 10, -1, -10)])
 
 
 def make(prefix: str, ms: int, entropy: int) -> str:
@@ -29,17 +31,18 @@ def is_id(prefix: str, text: str) -> bool:
 
 
 class Mint:
-    """Hands out ids that rise even within one millisecond. Time and entropy come from the caller."""
+    """Hands out ids that rise even within one millisecond. Time comes from the caller, as does a source of entropy."""
 
-    def __init__(self) -> None:
+    def __init__(self, entropy: Callable[[], int]) -> None:
+        self._entropy = entropy
         self._last = (0, 0)
 
-    def make(self, prefix: str, ms: int, entropy: int) -> str:
+    def make(self, prefix: str, ms: int) -> str:
         """The next id; when the clock stands still or goes back, it counts on from the last one."""
         last_ms, last_entropy = self._last
         if ms <= last_ms:
             ms, entropy = last_ms, last_entropy + 1
         else:
-            entropy &= (1 << (ENTROPY_BITS - 1)) - 1
+            entropy = self._entropy() & ((1 << (ENTROPY_BITS - 1)) - 1)
         self._last = (ms, entropy)
         return make(prefix, ms, entropy)

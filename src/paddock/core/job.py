@@ -102,10 +102,30 @@ def parse_batch(raw: object) -> Batch:
     try:
         return msgspec.convert(raw, Batch)
     except msgspec.ValidationError as error:
-        found = _AT.match(str(error))
-        where = found["where"] if found else ""
-        what = found["what"] if found else str(error)
-        raise BadInput(what.replace("Object contains", "there is an"), where=where) from None
+        raise _misread(error) from None
+
+
+_batches = msgspec.json.Decoder(Batch)
+
+
+def decode_batch(raw: bytes) -> Batch:
+    """A JSON document as a batch.
+
+    Raises: BadInput whose `where` is the place, such as `jobs[1].scope`; texts that no UTF-8 can hold are refused here.
+    """
+    try:
+        return _batches.decode(raw)
+    except msgspec.ValidationError as error:
+        raise _misread(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadInput("the body is no JSON") from None
+
+
+def _misread(error: msgspec.ValidationError) -> BadInput:
+    found = _AT.match(str(error))
+    where = found["where"] if found else ""
+    what = found["what"] if found else str(error)
+    return BadInput(what.replace("Object contains", "there is an"), where=where)
 
 
 def settle(batch: Batch) -> list[Job]:

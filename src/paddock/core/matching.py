@@ -4,13 +4,15 @@ Ready jobs that ask the same of an agent form one *lane*: (project, kind, requir
 the cost of a match grows with the kinds of work there are and not with the length of the queue.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 
 SEPARATOR = "|"
 
 
-def lane(project: str, kind: str, requires: Sequence[str]) -> str:
+@lru_cache(4_096)
+def lane(project: str, kind: str, requires: tuple[str, ...]) -> str:
     """The lane's name: `project|kind|cap,cap` with the capabilities sorted."""
     return SEPARATOR.join((project, kind, ",".join(sorted(requires))))
 

@@ -39,13 +39,13 @@ class StoreDriver:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._mint = Mint()
+        self._mint = Mint(lambda: secrets.randbits(ENTROPY_BITS))
 
     async def close(self) -> None:
         await self._engine.close()
 
     def _new_id(self, prefix: str) -> str:
-        return self._mint.make(prefix, time.time_ns() // 1_000_000, secrets.randbits(ENTROPY_BITS))
+        return self._mint.make(prefix, time.time_ns() // 1_000_000)
 
     async def _write(self, now: int, op: Callable[[Work], T]) -> T:
         return await self._engine.write(lambda tx: op(Work(tx, now, self._new_id, random.random)))
@@ -137,7 +137,7 @@ class StoreDriver:
         return await self._read(lambda tx: records(JobRecord, tx.all("jobs_serving", change=change)))
 
     async def lanes(self, now: int) -> dict[str, tuple[int, int | None]]:
-        return await self._read(lambda tx: {r["lane"]: (r["jobs"], r["due"]) for r in tx.all("lanes", now=now)})
+        return await self._read(lambda tx: reading.lanes(tx, now))
 
     async def opens_after(self, batch: str) -> tuple[str, int, int] | None:
         def op(tx: Tx) -> tuple[str, int, int] | None:

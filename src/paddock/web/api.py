@@ -14,9 +14,10 @@ from paddock import __version__
 from paddock.control import views
 from paddock.control.activate import mint
 from paddock.control.plane import Control
-from paddock.control.submit import add_project, submit
+from paddock.control.submit import add_project, submit_batch
 from paddock.control.why import why
 from paddock.core.errors import BadInput
+from paddock.core.job import decode_batch
 from paddock.core.states import FINAL, ChangeState, JobState
 from paddock.store.records import JobFilter
 from paddock.web.agents_api import read_body
@@ -111,8 +112,9 @@ async def list_jobs(request: Request) -> Response:
 
 
 async def submit_jobs(request: Request) -> Response:
-    batch = _decode(await read_body(request.receive, MAX_BATCH))
-    return JSONResponse(await submit(_control(request), batch), status_code=201)
+    batch = decode_batch(await read_body(request.receive, MAX_BATCH))
+    made = await submit_batch(_control(request), batch)
+    return Response(msgspec.json.encode(made), status_code=201, media_type="application/json")
 
 
 async def show_job(request: Request) -> Response:

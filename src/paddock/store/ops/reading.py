@@ -7,6 +7,8 @@ from paddock.store.ops.work import record, records
 from paddock.store.records import Agent, Attempt, Change, Counts, Decision, Event, JobFilter, JobRecord, Project
 from paddock.store.statements import Tx
 
+# Ready jobs of one lane that are worth counting; beyond them there is work for everyone anyway.
+LANE_MOST = 10_000
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
@@ -26,6 +28,11 @@ def jobs(tx: Tx, wanted: JobFilter) -> list[JobRecord]:
             most=wanted.limit,
         )
     return records(JobRecord, rows)
+
+
+def lanes(tx: Tx, now: int) -> dict[str, tuple[int, int | None]]:
+    """Lanes with work: lane → (jobs that can be claimed now, when the next delayed one is due)."""
+    return {row["lane"]: (row["jobs"], row["due"]) for row in tx.all("lanes", now=now, most=LANE_MOST)}
 
 
 def find_job(tx: Tx, ref: str) -> JobRecord:

@@ -53,14 +53,14 @@ CREATE TABLE jobs (
     ended        INTEGER
 ) STRICT;
 CREATE INDEX jobs_ready ON jobs (lane, urgency DESC, id) WHERE state IN ('ready', 'changes_requested');
-CREATE INDEX jobs_leased ON jobs (expires_at) WHERE state = 'leased';
-CREATE INDEX jobs_held ON jobs (agent) WHERE state = 'leased';
+CREATE INDEX jobs_delayed ON jobs (lane, not_before) WHERE state IN ('ready', 'changes_requested') AND not_before > 0;
+CREATE INDEX jobs_leased ON jobs (agent, expires_at) WHERE state = 'leased';
 CREATE UNIQUE INDEX jobs_exclusive ON jobs (exclusive) WHERE state = 'leased' AND exclusive IS NOT NULL;
 CREATE UNIQUE INDEX jobs_unique ON jobs (unique_key) WHERE unique_key IS NOT NULL;
 CREATE INDEX jobs_of_batch ON jobs (batch, id) WHERE batch IS NOT NULL;
 CREATE INDEX jobs_serving ON jobs (subject) WHERE subject IS NOT NULL;
 CREATE INDEX jobs_named ON jobs (name, id);
-CREATE INDEX jobs_open ON jobs (state) WHERE state NOT IN ('done', 'failed', 'refused', 'parked', 'cancelled');
+CREATE INDEX jobs_waiting ON jobs (state) WHERE state IN ('blocked', 'in_review');
 CREATE INDEX jobs_stuck ON jobs (state) WHERE state IN ('parked', 'refused');
 CREATE INDEX jobs_ended ON jobs (ended) WHERE ended IS NOT NULL;
 

@@ -27,18 +27,32 @@ SELECT EXISTS (SELECT 1 FROM needs JOIN jobs AS other ON other.id = needs.needs
             AND (SELECT count(*) FROM jobs AS x WHERE x.batch = batches.opens_batch AND x.state = 'done')
                 < batches.opens_done);
 
+-- One step of the index for each lane, however many jobs wait in it; of more than :most the rest is not counted.
 -- name: lanes
-SELECT lane, count(DISTINCT CASE WHEN not_before <= :now THEN coalesce(exclusive, id) END) AS jobs,
-    min(CASE WHEN not_before > :now THEN not_before END) AS due
-FROM jobs
-WHERE state IN ('ready', 'changes_requested')
-    AND (exclusive IS NULL OR NOT EXISTS (
-        SELECT 1 FROM jobs AS other WHERE other.state = 'leased' AND other.exclusive = jobs.exclusive))
-GROUP BY lane;
+WITH RECURSIVE open (lane) AS (
+    SELECT min(lane) FROM jobs WHERE state IN ('ready', 'changes_requested')
+    UNION ALL
+    SELECT (SELECT min(lane) FROM jobs WHERE state IN ('ready', 'changes_requested') AND lane > open.lane)
+    FROM open WHERE open.lane IS NOT NULL
+)
+SELECT lane,
+    (SELECT count(DISTINCT coalesce(few.exclusive, few.id)) FROM (
+        SELECT exclusive, id FROM jobs
+        WHERE state IN ('ready', 'changes_requested') AND jobs.lane = open.lane AND not_before <= :now
+            AND (exclusive IS NULL OR NOT EXISTS (
+                SELECT 1 FROM jobs AS other WHERE other.state = 'leased' AND other.exclusive = jobs.exclusive))
+        LIMIT :most) AS few) AS jobs,
+    (SELECT min(not_before) FROM jobs
+        WHERE state IN ('ready', 'changes_requested') AND not_before > 0 AND jobs.lane = open.lane
+            AND not_before > :now) AS due
+FROM open WHERE lane IS NOT NULL;
 
 -- name: count_jobs
-SELECT state, count(*) AS n FROM jobs
-WHERE state NOT IN ('done', 'failed', 'refused', 'parked', 'cancelled') AND subject IS NULL GROUP BY state
+SELECT state, count(*) AS n FROM jobs WHERE state IN ('ready', 'changes_requested') AND subject IS NULL GROUP BY state
+UNION ALL
+SELECT state, count(*) AS n FROM jobs WHERE state = 'leased' AND subject IS NULL GROUP BY state
+UNION ALL
+SELECT state, count(*) AS n FROM jobs WHERE state IN ('blocked', 'in_review') AND subject IS NULL GROUP BY state
 UNION ALL
 SELECT state, count(*) AS n FROM jobs WHERE ended IS NOT NULL AND ended > :since AND subject IS NULL GROUP BY state;
 
