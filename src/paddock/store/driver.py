@@ -1,16 +1,12 @@
 """The contract over any engine: each method is one operation of it."""
 
 import random
-import secrets
-import time
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from paddock.core.errors import BadInput, Unauthorised
 from paddock.core.gate import Verdict
-from paddock.core.ids import ENTROPY_BITS, Mint
 from paddock.store.base import Fate
-from paddock.store.engine import Engine
+from paddock.store.operations import Operations
 from paddock.store.ops import changing, deciding, leasing, reading, submitting
 from paddock.store.ops.work import Work, record, records, to_json
 from paddock.store.records import (
@@ -31,27 +27,9 @@ from paddock.store.records import (
 )
 from paddock.store.statements import Tx
 
-T = TypeVar("T")
 
-
-class StoreDriver:
+class StoreDriver(Operations):
     """A store over an engine."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._mint = Mint(lambda: secrets.randbits(ENTROPY_BITS))
-
-    async def close(self) -> None:
-        await self._engine.close()
-
-    def _new_id(self, prefix: str) -> str:
-        return self._mint.make(prefix, time.time_ns() // 1_000_000)
-
-    async def _write(self, now: int, op: Callable[[Work], T]) -> T:
-        return await self._engine.write(lambda tx: op(Work(tx, now, self._new_id, random.random)))
-
-    async def _read(self, op: Callable[[Tx], T]) -> T:
-        return await self._engine.read(op)
 
     # Projects
 

@@ -1,0 +1,35 @@
+"""How the contract's methods run: each is one operation over the engine, as a read or as a grouped, durable write."""
+
+import random
+import secrets
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from paddock.core.ids import ENTROPY_BITS, Mint
+from paddock.store.engine import Engine
+from paddock.store.ops.work import Work
+from paddock.store.statements import Tx
+
+T = TypeVar("T")
+
+
+class Operations:
+    """An engine with a source of ids; the parts of the driver that belong to one feature stand on it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._mint = Mint(lambda: secrets.randbits(ENTROPY_BITS))
+
+    async def close(self) -> None:
+        """Finishes what was asked for and lets go of the store."""
+        await self._engine.close()
+
+    def _new_id(self, prefix: str) -> str:
+        return self._mint.make(prefix, time.time_ns() // 1_000_000)
+
+    async def _write(self, now: int, op: Callable[[Work], T]) -> T:
+        return await self._engine.write(lambda tx: op(Work(tx, now, self._new_id, random.random)))
+
+    async def _read(self, op: Callable[[Tx], T]) -> T:
+        return await self._engine.read(op)
