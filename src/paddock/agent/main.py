@@ -26,7 +26,7 @@ from paddock.agent.status import Status
 from paddock.core.errors import PaddockError, Unreachable
 from paddock.core.ids import ENTROPY_BITS, make
 from paddock.core.kinds import KINDS
-from paddock.runners import RUNNERS
+from paddock.runners import INSTANT, RUNNERS
 from paddock.sandbox import Containment, probe
 from paddock.wire.messages import Hello, Outcome
 from paddock.workspace import recover
@@ -88,7 +88,7 @@ class Agent:
         self._client = Client(config.server)
         contains = contained.cls == "contained" or config.allow_degraded
         # A host that cannot contain offers no kind that must be contained; else it would take and refuse for ever.
-        able = tuple(kind for kind in RUNNERS if contains or not KINDS[kind].worktree)
+        able = tuple(kind for kind in (*INSTANT, *RUNNERS) if contains or not KINDS[kind].worktree)
         kinds = tuple(kind for kind in able if not config.kinds or kind in config.kinds)
         hello = Hello(
             name=config.name,

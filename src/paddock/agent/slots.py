@@ -14,9 +14,8 @@ from paddock.agent.http import Client
 from paddock.agent.journal import Journal
 from paddock.agent.shipping import Stream
 from paddock.agent.status import Status
-from paddock.core import kinds
 from paddock.core.errors import PaddockError
-from paddock.runners import RUNNERS, Run, Stop
+from paddock.runners import INSTANT, RUNNERS, Run, Stop
 from paddock.wire.keys import Signer
 from paddock.wire.logs import LogChunk
 from paddock.wire.messages import Held, JobOrder, Outcome
@@ -27,7 +26,7 @@ MAX_OUTCOME = 160_000
 _log = logging.getLogger("paddock.agent")
 
 
-@dataclass
+@dataclass(slots=True)
 class Active:
     """One attempt that runs here."""
 
@@ -87,6 +86,9 @@ class Slots:
     def start(self, order: JobOrder) -> None:
         """Starts an accepted order."""
         run = self._runs[order.job, order.epoch] = Active(order)
+        if order.kind in INSTANT:
+            self._end(run, msgspec.structs.replace(INSTANT[order.kind](order), session=self._session, ended=_now()))
+            return
         self._status.job(order.job, order.epoch, order.kind, "accepted")
         run.task = asyncio.create_task(self._run(run), name=f"run-{order.job}")
 
@@ -113,14 +115,15 @@ class Slots:
 
     async def _run(self, run: Active) -> None:
         order = run.order
-        quiet = not kinds.KINDS[order.kind].worktree
-        streams = [] if quiet else [self._stream(order, "log"), self._stream(order, "diff")]
+        streams = [self._stream(order, "log"), self._stream(order, "diff")]
         try:
-            told = await self._attempt(run, streams)
+            told = await self._attempt(run, *streams)
         finally:
-            if streams:
-                await asyncio.gather(*(stream.close() for stream in streams))
-        self._ended.append(((order.job, order.epoch), self._complete(run, told)))
+            await asyncio.gather(*(stream.close() for stream in streams))
+        self._end(run, self._complete(run, told))
+
+    def _end(self, run: Active, told: Outcome) -> None:
+        self._ended.append(((run.order.job, run.order.epoch), told))
         if len(self._ended) == 1:
             asyncio.get_running_loop().call_soon(self._tell)
 
@@ -140,17 +143,16 @@ class Slots:
             self._status.done(job, epoch)
         self._kick()
 
-    async def _attempt(self, run: Active, streams: list[Stream]) -> Outcome:
+    async def _attempt(self, run: Active, log: Stream, diff: Stream) -> Outcome:
         """Whatever a runner does, an outcome comes of it."""
         order = run.order
-        log = streams[0] if streams else _Nowhere()
         job = Run(
             order=order,
             work=self._config.work,
             tools=self._config.tools,
             allow_degraded=self._config.allow_degraded,
             log=log,
-            diff=streams[1] if streams else log,
+            diff=diff,
             stop=run.stop,
             say=lambda words: self._status.job(order.job, order.epoch, order.kind, words),
             began=lambda: self._began(run),
@@ -170,7 +172,7 @@ class Slots:
     def _began(self, run: Active) -> None:
         if not run.began:
             run.began = time.monotonic()
-            run.started_ms = time.time_ns() // 1_000_000
+            run.started_ms = _now()
 
     def _complete(self, run: Active, told: Outcome) -> Outcome:
         spawn_ms = int((run.began - run.accepted) * 1_000) if run.began else 0
@@ -183,7 +185,7 @@ class Slots:
             told,
             session=self._session,
             started=run.started_ms,
-            ended=time.time_ns() // 1_000_000,
+            ended=_now(),
             spawn_ms=max(0, spawn_ms),
         )
 
@@ -193,6 +195,5 @@ class Slots:
         return Stream(self._client, self.agent, self.key, head)
 
 
-class _Nowhere:
-    def write(self, data: bytes) -> None:
-        """Drops it: a kind without output has nothing to tell."""
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from paddock.core.errors import BadInput
@@ -26,6 +27,11 @@ class Kind:
     timeout: int = 600
     # Seconds without output after which a run counts as hung (0: no limit).
     silence: int = 300
+
+    @cached_property
+    def fields(self) -> Mapping[str, type]:
+        """Every field that the payload may have."""
+        return {**self.required, **self.optional}
 
 
 _TABLE = (
@@ -89,7 +95,7 @@ def check_payload(kind: Kind, payload: Mapping[str, Any], where: str) -> None:
 
     Raises: BadInput naming the field.
     """
-    allowed = {**kind.required, **kind.optional}
+    allowed = kind.fields
     for key in payload:
         if key not in allowed:
             raise BadInput(f"{where}.payload: unknown field {key!r}", hint=f"{kind.name} takes: {', '.join(allowed)}")

@@ -36,6 +36,7 @@ ALWAYS_DENIED = (
 _FORBIDDEN = set("[]{}!\\\0")
 
 
+@lru_cache(4_096)
 def check_pattern(pattern: str, where: str) -> None:
     """Raises: BadInput when a file pattern could be read in two ways."""
     segments = pattern.split("/")

@@ -1,15 +1,18 @@
 """How each kind of job is run: the table from kind to runner."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from paddock.runners import command, merge, noop, test_run
 from paddock.runners.base import Run, RunFailed, Runner, Sink, Stop, outcome, stopped
+from paddock.wire.messages import JobOrder, Outcome
+
+# Kinds that are done in the moment they start: they touch nothing and need neither a task nor a box.
+INSTANT: Mapping[str, Callable[[JobOrder], Outcome]] = {"noop": noop.run}
 
 RUNNERS: Mapping[str, Runner] = {
-    "noop": noop.run,
     "command": command.run,
     "test.run": test_run.run,
     "change.merge": merge.run,
 }
 
-__all__ = ["RUNNERS", "Run", "RunFailed", "Runner", "Sink", "Stop", "outcome", "stopped"]
+__all__ = ["INSTANT", "RUNNERS", "Run", "RunFailed", "Runner", "Sink", "Stop", "outcome", "stopped"]

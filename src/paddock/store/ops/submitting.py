@@ -1,10 +1,11 @@
 """Batches and jobs on their way in."""
 
+from functools import lru_cache
 from typing import Any
 
 from paddock.core import matching
 from paddock.core.errors import BadInput, NotFound
-from paddock.core.job import Job
+from paddock.core.job import Job, Scope
 from paddock.core.states import JobState
 from paddock.store.ops import telling
 from paddock.store.ops.work import Work, to_json
@@ -73,6 +74,12 @@ def add_job(work: Work, job: Job, project: str, *, subject: str, unique_key: str
     return job_id
 
 
+@lru_cache(1_024)
+def _same(value: Scope | tuple[str, ...]) -> str:
+    """JSON of what many jobs of a batch have in common."""
+    return to_json(value)
+
+
 def _row(
     work: Work,
     job: Job,
@@ -96,9 +103,9 @@ def _row(
         "priority": job.priority,
         "urgency": job.urgency,
         "payload": to_json(job.payload),
-        "scope": to_json(job.scope),
-        "requires": to_json(job.requires),
-        "accept": to_json(job.accept),
+        "scope": _same(job.scope),
+        "requires": _same(job.requires),
+        "accept": _same(job.accept),
         "timeout": job.timeout,
         "max_attempts": job.max_attempts,
         "subject": subject,
