@@ -23,12 +23,13 @@ from paddock.store.records import (
     SessionStart,
     Submission,
 )
+from paddock.store.replicas import ReplicaStore
 
 # What became of an outcome: (job, epoch, code), the code empty when it stands.
 Fate = tuple[str, int, str]
 
 
-class Store(Protocol):
+class Store(ReplicaStore, Protocol):
     """Durable truth."""
 
     async def close(self) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from paddock.core.errors import BadInput, Unauthorised
 from paddock.core.gate import Verdict
 from paddock.store.base import Fate
-from paddock.store.operations import Operations
 from paddock.store.ops import changing, deciding, leasing, reading, submitting
 from paddock.store.ops.work import Work, record, records, to_json
 from paddock.store.records import (
@@ -25,10 +24,11 @@ from paddock.store.records import (
     SessionStart,
     Submission,
 )
+from paddock.store.replica_ops import ReplicaOps
 from paddock.store.statements import Tx
 
 
-class StoreDriver(Operations):
+class StoreDriver(ReplicaOps):
     """A store over an engine."""
 
     # Projects

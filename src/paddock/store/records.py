@@ -233,6 +233,18 @@ class Counts(Record, frozen=True, kw_only=True):
     anomalies: int
 
 
+class Pulse(Record, frozen=True, kw_only=True):
+    """Whether anything wants doing: the journal's last row, when the next lease ends, when leases were last kept.
+
+    `clock` is the store's own, in epoch milliseconds as the others are.
+    """
+
+    seq: int
+    expiry: int | None
+    kept: int
+    clock: int
+
+
 class JobFilter(Record, frozen=True, kw_only=True):
     """Which jobs to list; None lets all through."""
 

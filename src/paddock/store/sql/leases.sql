@@ -13,13 +13,15 @@ WHERE state IN ('ready', 'changes_requested') AND lane = :lane AND not_before <=
         SELECT 1 FROM jobs AS other WHERE other.state = 'leased' AND other.exclusive = jobs.exclusive))
 ORDER BY urgency DESC, id LIMIT :most;
 
--- The grant: one statement raises the epoch and says who holds the jobs. One that is no longer claimable is not touched.
+-- The grant: one statement raises the epoch and says who holds the jobs. One that is no longer claimable is not touched,
+-- and a session that was replaced gets none.
 -- name: grant
 UPDATE jobs SET state = 'leased', epoch = epoch + 1, attempt = attempt + 1, agent = :agent, session = :session,
     seq = :seq, expires_at = :expires_at, started = :now, ended = NULL, reason = '', cancel = NULL
 WHERE id IN (SELECT value FROM json_each(:ids)) AND state IN ('ready', 'changes_requested')
     AND (exclusive IS NULL OR NOT EXISTS (
         SELECT 1 FROM jobs AS other WHERE other.state = 'leased' AND other.exclusive = jobs.exclusive))
+    AND EXISTS (SELECT 1 FROM agents WHERE agents.id = :agent AND agents.session = :session)
 RETURNING id, name, project, kind, lane, attempt, epoch, session, urgency, payload, scope, accept, timeout;
 
 -- name: lease_order
