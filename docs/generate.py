@@ -51,6 +51,12 @@ FIELDS: Mapping[str, str] = {
     "BatchJob.requires": "capabilities that its agent must have, such as `node`; `paddock agents` shows them",
     "BatchJob.max_attempts": "tries before the job has failed",
     "BatchJob.accept": "tests that must pass before its change merges, named as the JUnit XML of a check names them",
+    "BatchJob.labels": "words to find jobs by: small letters, digits, `.` `_` `:` `+` `-`",
+    "BatchJob.limits": "keys of limits that it counts towards, such as `gpu`; `paddock limit list` shows them",
+    "BatchJob.exclusive": "of all jobs of the project with this key, one runs at a time",
+    "BatchJob.not_before": "the earliest start: epoch milliseconds, or ISO 8601 with an offset from UTC",
+    "BatchJob.unique": "of all jobs of the project with this key, one at most has not ended: a second is not stored, "
+    "the first stands for it, and the answer says `duplicate`",
     "Scope.files": "which paths of the worktree it may write",
     "Scope.commands": "which argv the job may be started with; any when left out",
     "Scope.hosts": "must be empty: jobs have no network",
@@ -194,7 +200,7 @@ def batch() -> str:
         ("`opens_after`", job.Opens),
     ):
         parts += [f"## {title}\n", _fields(of)]
-    parts += ["`defaults` takes the fields of a job but `id` and `depends_on`.\n", _patterns()]
+    parts += ["`defaults` takes the fields of a job but `id`, `depends_on` and `unique`.\n", _patterns()]
     return "\n".join(parts)
 
 
@@ -209,7 +215,8 @@ def _fields(of: type[msgspec.Struct]) -> str:
 
 
 def _shape(told: Mapping[str, Any]) -> str:
-    told = told["anyOf"][0] if "anyOf" in told else told
+    if "anyOf" in told:
+        return " or ".join(_shape(one) for one in told["anyOf"] if one.get("type") != "null")
     if "$ref" in told:
         return "mapping"
     if told["type"] == "array":

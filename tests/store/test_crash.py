@@ -22,8 +22,8 @@ async def main():
     await store.add_project(Project(name="p", repo="/r", branch="main", checks=(), created=1))
     async def one(number):
         batch = parse_batch({"project": "p", "jobs": [{"id": f"n{number}", "kind": "noop", "payload": {}}]})
-        _, made = await store.submit(Submission(project="p", name="", jobs=tuple(settle(batch))), 1)
-        print(made[0][0], flush=True)
+        made = await store.submit(Submission(project="p", name="", jobs=tuple(settle(batch))), 1)
+        print(made.jobs[0][0], flush=True)
     for number in range(0, 100_000, 20):
         await asyncio.gather(*(one(number + at) for at in range(20)))
 

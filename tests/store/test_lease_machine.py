@@ -97,8 +97,8 @@ class Leases(RuleBasedStateMachine):
     def submit(self, count: int) -> None:
         jobs = [{"id": f"n{len(self.jobs) + at}", "kind": "noop", "payload": {}} for at in range(count)]
         batch = parse_batch({"project": "p", "jobs": jobs})
-        _, made = self.do(self.store.submit(Submission(project="p", name="", jobs=tuple(settle(batch))), self.now))
-        self.jobs |= {job for job, _ in made}
+        made = self.do(self.store.submit(Submission(project="p", name="", jobs=tuple(settle(batch))), self.now))
+        self.jobs |= {job for job, _ in made.jobs}
 
     @rule(number=st.integers(0, AGENTS - 1), want=st.integers(1, 3), lost=st.booleans())
     def claim(self, number: int, want: int, lost: bool) -> None:

@@ -14,6 +14,8 @@ EXAMPLE = """\
 paddock submit jobs.yaml --wait
 paddock submit --project shop --id fix-7 --write 'src/**' -- python3 tools/fix.py 7"""
 _ONE_JOB = ("id", "kind", "write", "requires", "priority", "job_timeout", "accept", "message")
+_TWIN = "  (there already: a job with its unique key has not ended)"
+_MORE = ("label", "limit", "unique", "exclusive", "not_before")
 
 
 def main(verb: str, words: list[str]) -> int:
@@ -22,7 +24,7 @@ def main(verb: str, words: list[str]) -> int:
     parser = _parser(verb)
     found = args.read(parser, ours)
     found.argv = argv
-    one = argv or any(getattr(found, name) not in (None, []) for name in _ONE_JOB)
+    one = argv or any(getattr(found, name) not in (None, []) for name in (*_ONE_JOB, *_MORE))
     if found.file and one:
         raise BadInput("either a batch file or one job by flags, not both", hint="paddock help submit")
     if not found.file and not one:
@@ -36,7 +38,7 @@ def main(verb: str, words: list[str]) -> int:
     if not found.json:
         out.line(f"batch {answer['batch']}: {_count(answer['jobs'])}")
         for job in [] if found.wait else answer["jobs"][:20]:
-            out.line(f"  {job['id']}  {job['name']}")
+            out.line(f"  {job['id']}  {job['name']}{_TWIN if job.get('duplicate') else ''}")
     elif not found.wait:
         out.dump(answer)
     return _wait(api, found, answer) if found.wait else 0
@@ -65,6 +67,11 @@ def _parser(verb: str) -> args.Parser:
     one.add_argument("--priority", type=args.whole(1), metavar="N", help="1 to 10, the higher the sooner (5)")
     one.add_argument("--job-timeout", type=args.whole(1), metavar="S", help="seconds its run may take")
     one.add_argument("--message", help="the message of its commit")
+    one.add_argument("--label", action="append", default=[], metavar="WORD", help="a word to find it by; repeatable")
+    one.add_argument("--limit", action="append", default=[], metavar="KEY", help="a limit it counts to; repeatable")
+    one.add_argument("--unique", metavar="KEY", help="not stored while a job with this key has not ended")
+    one.add_argument("--exclusive", metavar="KEY", help="one job with this key runs at a time")
+    one.add_argument("--not-before", metavar="TIME", help="earliest start, such as 2030-01-31T08:00:00Z")
     return parser
 
 
@@ -93,6 +100,11 @@ def _one_job(found: argparse.Namespace) -> dict[str, Any]:
         "accept": found.accept,
         "priority": found.priority,
         "timeout": found.job_timeout,
+        "labels": found.label,
+        "limits": found.limit,
+        "unique": found.unique,
+        "exclusive": found.exclusive,
+        "not_before": found.not_before,
     }
     job |= {key: value for key, value in more.items() if value}
     body = {"project": found.project, "jobs": [job]}
@@ -113,7 +125,8 @@ def _count(jobs: list[Any]) -> str:
 
 
 def _wait(api: Api, found: argparse.Namespace, answer: dict[str, Any]) -> int:
-    watch = Watch(api, answer["batch"], len(answer["jobs"]), out.note if found.json else out.line)
+    twins = [job["id"] for job in answer["jobs"] if job.get("duplicate")]
+    watch = Watch(api, answer["batch"], len(answer["jobs"]), out.note if found.json else out.line, twins)
     done = watch.until_ended(found.timeout)
     if found.json:
         out.dump({**answer, "ended": done, "jobs": watch.jobs})

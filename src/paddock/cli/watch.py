@@ -1,7 +1,7 @@
 """Watching a batch until nothing in it moves any more."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from paddock.cli.api import Api, at
@@ -14,19 +14,21 @@ _UNWELL = frozenset(FINAL - {JobState.DONE})
 
 
 class Watch:
-    """The jobs of one batch as last seen; says each move in one line."""
+    """The jobs of one batch as last seen; says each move in one line. `also` are jobs of other batches."""
 
-    def __init__(self, api: Api, batch: str, count: int, say: Callable[[str], None]) -> None:
+    def __init__(self, api: Api, batch: str, count: int, say: Callable[[str], None], also: Sequence[str] = ()) -> None:
         self._api = api
         self._batch = batch
         self._count = count
         self._say = say
+        self._also = also
         self._said: dict[str, str] = {}
         self.jobs: list[dict[str, Any]] = []
 
     def look(self) -> None:
         """Reads the jobs anew and says what moved."""
         found = self._api.get("/v1/jobs", batch=self._batch, limit=max(1, self._count))
+        found += [self._api.get(at("jobs", job)) for job in self._also]
         self.jobs = sorted(found, key=lambda job: str(job["id"]))
         for job in self.jobs:
             state = job["state"]

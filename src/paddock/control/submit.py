@@ -42,13 +42,28 @@ async def submit_batch(control: Control, batch: Batch) -> dict[str, object]:
         opens_batch=opens.batch if opens else None,
         opens_done=opens.done if opens else 0,
     )
-    batch_id, jobs = await control.store.submit(submission, control.clock.now())
-    announce(
-        control, Counter(matching.lane(batch.project, job.kind, job.requires) for job in settled if not job.depends_on)
-    )
-    await asyncio.sleep(0)  # the wake-ups go out before anything else is done
+    now = control.clock.now()
+    storing = asyncio.ensure_future(control.store.submit(submission, now))
+    await asyncio.sleep(0)  # it stands in the store's queue now, before any beat that the announcement brings
+    at_once = [job for job in settled if not (job.depends_on or job.not_before > now)]
+    announce(control, Counter(matching.lane(batch.project, job.kind, job.requires, job.limits) for job in at_once))
+    reads = control.lanes_reads
+    try:
+        made = await storing
+        misread = reads != control.lanes_reads
+    except BaseException:
+        misread = True
+        raise
+    finally:  # lanes that were read meanwhile, or are being read, may have been read too early
+        control.lanes_told += 1
+        if misread:
+            control.stir()
     control.bus.news()
-    return {"batch": batch_id, "jobs": [{"id": job, "name": name} for job, name in jobs]}
+    return {"batch": made.batch, "jobs": [_told(job, name, name in made.twins) for job, name in made.jobs]}
+
+
+def _told(job: str, name: str, twin: bool) -> dict[str, object]:
+    return {"id": job, "name": name, "duplicate": True} if twin else {"id": job, "name": name}
 
 
 async def add_project(control: Control, raw: object) -> Project:

@@ -7,7 +7,7 @@ import msgspec
 from paddock import __version__
 from paddock.control.plane import Control
 from paddock.control.why import why as why
-from paddock.core import schedule
+from paddock.core import matching, schedule
 from paddock.core.states import ChangeState, JobState
 from paddock.store.records import Agent, Attempt, Change, Event, JobFilter, JobRecord
 
@@ -15,7 +15,7 @@ View = dict[str, Any]
 
 # Seconds that starting a worker is taken to cost while none was measured.
 DEFAULT_SPAWN_S = 2.0
-_HIDDEN = ("lane", "seq", "session", "unique_key", "exclusive", "not_before", "expires_at")
+_HIDDEN = ("lane", "seq", "session", "unique_key", "exclusive", "not_before", "expires_at", "open_key")
 
 
 def _agent_name(control: Control, agent: str | None) -> str | None:
@@ -26,7 +26,18 @@ def _agent_name(control: Control, agent: str | None) -> str | None:
 def job_view(control: Control, job: JobRecord) -> View:
     """One job as lists show it."""
     view = msgspec.to_builtins(job)
-    for name in (*_HIDDEN, "payload", "scope", "requires", "accept", "max_attempts", "timeout", "losses", "urgency"):
+    for name in (
+        *_HIDDEN,
+        "payload",
+        "scope",
+        "requires",
+        "accept",
+        "max_attempts",
+        "timeout",
+        "losses",
+        "urgency",
+        "labels",
+    ):
         view.pop(name, None)
     view["agent"] = None if job.state in (JobState.READY, JobState.BLOCKED) else _agent_name(control, job.agent)
     view["system"] = job.subject is not None
@@ -51,6 +62,9 @@ async def job(control: Control, ref: str) -> View:
     view["system"] = found.subject is not None
     view["depends_on"] = [{"id": n.id, "name": n.name, "state": n.state} for n in await control.store.needs(found.id)]
     view["branch"] = f"paddock/{found.id}"
+    view["unique"] = found.open_key
+    view["exclusive"] = found.exclusive_key()
+    view["limits"] = list(matching.limits_of(found.lane))
     view["attempts"] = [_attempt_view(control, attempt) for attempt in attempts]
     view["journal"] = [event_view(control, event) for event in await control.store.journal(0, found.id, 500)]
     return view

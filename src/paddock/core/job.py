@@ -1,7 +1,8 @@
 """The words of a job as people submit it: batches, jobs, scopes."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -15,10 +16,22 @@ MAX_JOBS = 20_000
 MAX_FIELDS = 128 * 1024
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 CAPABILITY = re.compile(r"[a-z0-9][a-z0-9._:+-]{0,63}\Z")
+# Begins with a letter, so that no number is taken for one.
+LIMIT = re.compile(r"[a-z][a-z0-9._:+-]{0,63}\Z")
 
 Priority = Annotated[int, Meta(ge=1, le=10)]
 Timeout = Annotated[int, Meta(ge=1, le=86_400)]
 Tries = Annotated[int, Meta(ge=1, le=100)]
+# A text of the user's own that jobs share or do not share; compared as it stands.
+Key = Annotated[str, Meta(min_length=1, max_length=200)]
+
+# Capabilities, labels or limits of one job.
+MAX_WORDS = 32
+# Epoch milliseconds: a smaller number is rather meant in seconds, a larger one has no date.
+FIRST_MOMENT, LAST_MOMENT = 100_000_000_000, 253_402_300_799_999
+MOMENT_HINT = "such as 2030-01-31T08:00:00Z or 2030-01-31T08:00+01:00"
+
+_STANDING = ("labels", "limits", "exclusive", "not_before")
 
 DEFAULT_PRIORITY = 5
 DEFAULT_TRIES = 3
@@ -49,6 +62,10 @@ class JobFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     requires: tuple[str, ...] | UnsetType = UNSET
     max_attempts: Tries | UnsetType = UNSET
     accept: tuple[str, ...] | UnsetType = UNSET
+    labels: tuple[str, ...] | UnsetType = UNSET
+    limits: tuple[str, ...] | UnsetType = UNSET
+    exclusive: Key | UnsetType = UNSET
+    not_before: int | str | UnsetType = UNSET
 
 
 class BatchJob(JobFields, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -56,6 +73,7 @@ class BatchJob(JobFields, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     id: str
     depends_on: tuple[str, ...] = ()
+    unique: Key | UnsetType = UNSET
 
 
 class Opens(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,6 +107,13 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     max_attempts: int
     accept: tuple[str, ...]
     depends_on: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    # Keys of the user's own, within the project; empty for none.
+    unique: str = ""
+    exclusive: str = ""
+    # The earliest start in epoch milliseconds; 0: at once.
+    not_before: int = 0
 
 
 _AT = re.compile(r"(?P<what>.*?) - at `\$\.?(?P<where>.*)`\Z", re.DOTALL)
@@ -142,9 +167,21 @@ def settle(batch: Batch) -> list[Job]:
         if job.id in needs:
             raise BadInput(f"id {job.id!r} stands twice in the batch", where=f"jobs[{at}].id")
         needs[job.id] = job.depends_on
+    _check_unique(batch.jobs)
     given = {job.id: _pick(job.priority, batch.defaults.priority, DEFAULT_PRIORITY) for job in batch.jobs}
     urgency = graph.urgency(given, needs)
     return [_settle_job(job, batch.defaults, urgency[job.id], f"jobs[{at}]") for at, job in enumerate(batch.jobs)]
+
+
+def _check_unique(jobs: Sequence[BatchJob]) -> None:
+    """Raises: BadInput for a key that two jobs of one batch share."""
+    first: dict[str, str] = {}
+    for at, job in enumerate(jobs):
+        key = job.unique
+        if key is not UNSET and first.setdefault(key, job.id) != job.id:
+            raise BadInput(
+                f"job {job.id!r}: unique key {key!r} is that of {first[key]!r} too", where=f"jobs[{at}].unique"
+            )
 
 
 def _pick(own: Any, default: Any, otherwise: Any) -> Any:
@@ -170,6 +207,7 @@ def _settle_job(job: BatchJob, defaults: JobFields, urgency: int, where: str) ->
         max_attempts=_pick(job.max_attempts, defaults.max_attempts, DEFAULT_TRIES),
         accept=_pick(job.accept, defaults.accept, ()),
         depends_on=job.depends_on,
+        **_standing(job, defaults, where),
     )
     try:
         kinds.check_payload(kind, payload, "job")
@@ -179,10 +217,58 @@ def _settle_job(job: BatchJob, defaults: JobFields, urgency: int, where: str) ->
         raise BadInput(f"job {job.id!r}: {message}", hint=error.hint, where=where) from None
     if len(msgspec.json.encode((payload, settled.scope, settled.requires, settled.accept))) > MAX_FIELDS:
         raise BadInput(f"job {job.id!r} is too large: its fields take more than {MAX_FIELDS:,} bytes", where=where)
-    for word in settled.requires:
-        if not CAPABILITY.match(word):
-            raise BadInput(f"job {job.id!r}: {word!r} is no capability", where=f"{where}.requires")
+    if settled.requires or settled.labels or settled.limits or settled.unique or settled.exclusive:
+        _check_words(job.id, settled, where)
     return settled
+
+
+def _standing(job: BatchJob, defaults: JobFields, where: str) -> dict[str, Any]:
+    """What a job says of its place among others; most say nothing."""
+    given = {name: _pick(getattr(job, name), getattr(defaults, name), UNSET) for name in _STANDING}
+    if job.unique is not UNSET:
+        given["unique"] = job.unique
+    out = {name: value for name, value in given.items() if value is not UNSET}
+    for name in ("labels", "limits"):
+        if name in out:
+            out[name] = tuple(sorted(set(out[name])))
+    if "not_before" in out:
+        out["not_before"] = moment(out["not_before"], f"{where}.not_before")
+    return out
+
+
+def _check_words(name: str, job: Job, where: str) -> None:
+    """Raises: BadInput for a capability, a label or the key of a limit that is no word, or for too many of them."""
+    for field, key in (("unique", job.unique), ("exclusive", job.exclusive)):
+        if not key.isprintable():
+            raise BadInput(f"job {name!r}: {field} is no text of one line", where=f"{where}.{field}")
+    for field, words, what, form in (
+        ("requires", job.requires, "capability", CAPABILITY),
+        ("labels", job.labels, "label", CAPABILITY),
+        ("limits", job.limits, "key of a limit", LIMIT),
+    ):
+        if len(words) > MAX_WORDS:
+            raise BadInput(f"job {name!r}: more than {MAX_WORDS} {field}", where=f"{where}.{field}")
+        for word in words:
+            if not form.match(word):
+                raise BadInput(f"job {name!r}: {word!r} is no {what}", where=f"{where}.{field}")
+
+
+def moment(given: int | str, where: str) -> int:
+    """A moment in epoch milliseconds, from that number or from ISO 8601 with an offset; 0 stays 0.
+
+    Raises: BadInput.
+    """
+    if isinstance(given, int):
+        if given and not FIRST_MOMENT <= given <= LAST_MOMENT:
+            raise BadInput(f"{where}: {given} is no moment in epoch milliseconds", where=where)
+        return given
+    try:
+        found = datetime.fromisoformat(given)
+    except ValueError:
+        raise BadInput(f"{where}: {given[:40]!r} is no moment", hint=MOMENT_HINT, where=where) from None
+    if found.tzinfo is None:
+        raise BadInput(f"{where}: {given[:40]!r} has no offset from UTC", hint=MOMENT_HINT, where=where)
+    return max(0, (found - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1))
 
 
 def check_scope(given: Scope, payload: Mapping[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """Which agent may take which job, and why each job waits.
 
-Ready jobs that ask the same of an agent form one *lane*: (project, kind, requires). An agent is matched to lanes, so
-the cost of a match grows with the kinds of work there are and not with the length of the queue.
+Ready jobs that ask the same of an agent and count towards the same limits form one *lane*: (project, kind, requires,
+limits). An agent is matched to lanes, and a lane is held back as a whole, so the cost of a match grows with the kinds
+of work there are and not with the length of the queue.
 """
 
 from collections.abc import Collection
@@ -12,15 +13,22 @@ SEPARATOR = "|"
 
 
 @lru_cache(4_096)
-def lane(project: str, kind: str, requires: tuple[str, ...]) -> str:
-    """The lane's name: `project|kind|cap,cap` with the capabilities sorted."""
-    return SEPARATOR.join((project, kind, ",".join(sorted(requires))))
+def lane(project: str, kind: str, requires: tuple[str, ...], limits: tuple[str, ...] = ()) -> str:
+    """The lane's name: `project|kind|cap,cap` with the capabilities sorted, and `|key,key` where there are limits."""
+    words = (project, kind, ",".join(sorted(requires)))
+    return SEPARATOR.join((*words, ",".join(sorted(limits))) if limits else words)
 
 
 def parse_lane(name: str) -> tuple[str, str, tuple[str, ...]]:
     """The (project, kind, requires) behind a lane's name."""
-    project, kind, requires = name.split(SEPARATOR, 2)
+    project, kind, requires = name.split(SEPARATOR, 3)[:3]
     return project, kind, tuple(requires.split(",")) if requires else ()
+
+
+def limits_of(name: str) -> tuple[str, ...]:
+    """The keys of limits that the jobs of a lane name."""
+    words = name.split(SEPARATOR)
+    return tuple(words[3].split(",")) if len(words) > 3 else ()
 
 
 @dataclass(frozen=True, kw_only=True)

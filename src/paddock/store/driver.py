@@ -23,6 +23,7 @@ from paddock.store.records import (
     Project,
     SessionStart,
     Submission,
+    Submitted,
 )
 from paddock.store.replica_ops import ReplicaOps
 from paddock.store.statements import Tx
@@ -90,7 +91,7 @@ class StoreDriver(ReplicaOps):
 
     # Jobs
 
-    async def submit(self, submission: Submission, now: int) -> tuple[str, list[tuple[str, str]]]:
+    async def submit(self, submission: Submission, now: int) -> Submitted:
         return await self._write(now, lambda work: submitting.submit(work, submission))
 
     async def cancel(self, job: str, now: int) -> JobRecord:

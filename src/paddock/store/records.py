@@ -14,13 +14,19 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Project(Record, frozen=True, kw_only=True):
-    """A repository with its branch and its checks."""
+    """A repository with its branch and its checks; paused while `paused_until` lies ahead."""
 
     name: str
     repo: str
     branch: str
     checks: tuple[tuple[str, ...], ...]
     created: int
+    paused_until: int = 0
+    paused_at: int = 0
+    paused_by: str = ""
+    pause_note: str = ""
+    # Its share of live leases against other projects' when several have ready jobs; 0: what they leave.
+    weight: int = 1
 
 
 class JobRecord(Record, frozen=True, kw_only=True):
@@ -58,6 +64,14 @@ class JobRecord(Record, frozen=True, kw_only=True):
     created: int
     started: int | None
     ended: int | None
+    # Of one project, at most one job that has not ended has this key.
+    open_key: str | None = None
+    labels: tuple[str, ...] = ()
+
+    def exclusive_key(self) -> str | None:
+        """The user's key of which one job runs at a time; None for none, and for the control plane's own."""
+        own = f"job:{self.project}:"
+        return self.exclusive.removeprefix(own) if self.exclusive and self.exclusive.startswith(own) else None
 
     def typed_scope(self) -> Scope:
         """The scope as its struct."""
@@ -167,6 +181,23 @@ class Submission(Record, frozen=True, kw_only=True):
     jobs: tuple[Job, ...]
     opens_batch: str | None = None
     opens_done: int = 0
+    # What the jobs come from, such as a schedule's firing: of one source each name is stored once and never again.
+    source: str = ""
+
+    def unique_key(self, job: Job) -> str | None:
+        """The key by which a second job of the same source and name is known; None without a source."""
+        return f"{self.source}:{job.name}" if self.source else None
+
+
+class Submitted(Record, frozen=True, kw_only=True):
+    """What became of a batch: its id and (job id, name) for each job, in order.
+
+    `twins` are the names of jobs that were not stored, for one with the same unique key has not ended: the id is its.
+    """
+
+    batch: str
+    jobs: tuple[tuple[str, str], ...]
+    twins: frozenset[str] = frozenset()
 
 
 class BeatIn(Record, frozen=True, kw_only=True):

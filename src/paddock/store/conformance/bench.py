@@ -40,8 +40,8 @@ class Bench:
         spec = {"project": "p", "defaults": {"kind": "noop", "payload": {}}, "jobs": list(jobs)}
         parsed = parse_batch(spec)
         made = Submission(project=batch.pop("project", "p"), name="", jobs=tuple(settle(parsed)), **batch)
-        batch_id, ids = await self.store.submit(made, NOW)
-        return {"": batch_id, **{name: job for job, name in ids}}
+        stored = await self.store.submit(made, NOW)
+        return {"": stored.batch, **{name: job for job, name in stored.jobs}}
 
     async def beat(self, who: tuple[str, str], want: int = 0, *outcomes: Outcome, **more: Any) -> BeatOut:
         self.seq += 1

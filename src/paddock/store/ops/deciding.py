@@ -3,7 +3,7 @@
 from paddock.core.errors import Conflict, NotFound
 from paddock.core.states import CLAIMABLE, FINAL, RETRIABLE, JobState
 from paddock.store.ops import changing
-from paddock.store.ops.work import Work, record
+from paddock.store.ops.work import Work, record, to_json
 from paddock.store.records import Agent, JobRecord
 
 # A second try to redeem a token with the same key within this time gets the same answer: the first one may be lost.
@@ -31,7 +31,7 @@ def cancel(work: Work, job_id: str) -> JobRecord:
 def retry(work: Work, job_id: str) -> JobRecord:
     """Gives an ended job a fresh set of tries.
 
-    Raises: Conflict when it has not ended, or is done.
+    Raises: Conflict when it has not ended, or is done, or when another job with its unique key has not ended.
     """
     job = work.job(job_id)
     if job.state in CLAIMABLE:
@@ -40,6 +40,10 @@ def retry(work: Work, job_id: str) -> JobRecord:
         raise Conflict(
             f"job {job.name} is {job.state}", hint="only failed, refused, parked or cancelled jobs are tried again"
         )
+    if job.open_key is not None:
+        twin = work.tx.one("open_keys", project=job.project, keys=to_json([job.open_key]))
+        if twin is not None:
+            raise Conflict(f"job {job.name}: {twin['id']} has the same unique key and has not ended")
     _move(work, job, JobState.BLOCKED if work.tx.value("still_blocked", id=job.id) else JobState.READY, "", fresh=True)
     return work.job(job.id)
 

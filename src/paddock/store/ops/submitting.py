@@ -1,5 +1,6 @@
 """Batches and jobs on their way in."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -9,12 +10,14 @@ from paddock.core.job import Job, Scope
 from paddock.core.states import JobState
 from paddock.store.ops import telling
 from paddock.store.ops.work import Work, to_json
-from paddock.store.records import Submission
+from paddock.store.records import Submission, Submitted
 from paddock.store.statements import Row
 
 
-def submit(work: Work, given: Submission) -> tuple[str, list[tuple[str, str]]]:
-    """Stores a batch whole or not at all; returns its id and (job id, name) for each job.
+def submit(work: Work, given: Submission) -> Submitted:
+    """Stores a batch whole or not at all.
+
+    A job whose unique key is that of one which has not ended is not stored: that other one stands for it.
 
     Raises: NotFound for an unknown project or batch.
     """
@@ -31,28 +34,38 @@ def submit(work: Work, given: Submission) -> tuple[str, list[tuple[str, str]]]:
         opens_done=given.opens_done,
         created=work.now,
     )
-    ids = {job.name: work.new_id("j") for job in given.jobs}
-    states = [JobState.BLOCKED if job.depends_on or closed else JobState.READY for job in given.jobs]
-    work.tx.many(
-        "add_job",
-        [
-            _row(work, job, given.project, id=ids[job.name], batch=batch, state=state)
-            for job, state in zip(given.jobs, states, strict=True)
-        ],
-    )
-    needs = [{"job": ids[job.name], "needs": ids[other]} for job in given.jobs for other in job.depends_on]
+    twins = _twins(work, given)
+    fresh = [job for job in given.jobs if job.name not in twins]
+    ids = {job.name: twins.get(job.name) or work.new_id("j") for job in given.jobs}
+    states = [JobState.BLOCKED if job.depends_on or closed else JobState.READY for job in fresh]
+    rows = [
+        _row(work, job, given.project, id=ids[job.name], batch=batch, state=state, unique_key=given.unique_key(job))
+        for job, state in zip(fresh, states, strict=True)
+    ]
+    if rows:
+        work.tx.many("add_job", rows)
+    needs = [{"job": ids[job.name], "needs": ids[other]} for job in fresh for other in job.depends_on]
     if needs:
         work.tx.many("add_need", needs)
     work.readied = JobState.READY in states
-    _tell(work, given, batch, ids)
-    return batch, [(ids[job.name], job.name) for job in given.jobs]
+    _tell(work, given, batch, fresh, ids)
+    return Submitted(batch=batch, jobs=tuple((ids[job.name], job.name) for job in given.jobs), twins=frozenset(twins))
 
 
-def _tell(work: Work, given: Submission, batch: str, ids: dict[str, str]) -> None:
+def _twins(work: Work, given: Submission) -> dict[str, str]:
+    """Jobs of the batch that one stands for which has not ended: name → that one's id."""
+    keys = {job.unique: job.name for job in given.jobs if job.unique}
+    if not keys:
+        return {}
+    found = work.tx.all("open_keys", project=given.project, keys=to_json(list(keys)))
+    return {keys[row["open_key"]]: row["id"] for row in found}
+
+
+def _tell(work: Work, given: Submission, batch: str, fresh: Sequence[Job], ids: dict[str, str]) -> None:
     about: dict[str, Any] = {"project": given.project, "batch": batch}
-    if len(ids) == 1:
-        about |= {"name": given.jobs[0].name, "kind": given.jobs[0].kind}
-    telling.tell(work, "job.submitted", list(ids.values()), **about)
+    if len(fresh) == 1:
+        about |= {"name": fresh[0].name, "kind": fresh[0].kind}
+    telling.tell(work, "job.submitted", [ids[job.name] for job in fresh], **about)
 
 
 def _is_closed(work: Work, given: Submission) -> bool:
@@ -98,7 +111,7 @@ def _row(
         "batch": batch,
         "project": project,
         "kind": job.kind,
-        "lane": matching.lane(project, job.kind, job.requires),
+        "lane": matching.lane(project, job.kind, job.requires, job.limits),
         "state": state,
         "priority": job.priority,
         "urgency": job.urgency,
@@ -110,6 +123,10 @@ def _row(
         "max_attempts": job.max_attempts,
         "subject": subject,
         "unique_key": unique_key,
-        "exclusive": exclusive,
+        # Apart from the control plane's own keys, and from other projects'.
+        "exclusive": f"job:{project}:{job.exclusive}" if job.exclusive else exclusive,
+        "not_before": job.not_before,
+        "open_key": job.unique or None,
+        "labels": to_json(job.labels) if job.labels else "[]",
         "created": work.now,
     }

@@ -1,0 +1,67 @@
+"""Fairness and limits: keys that jobs share, pauses, limits and shares."""
+
+from paddock.core.errors import Conflict
+from paddock.core.states import JobState
+from paddock.store.base import Store
+from paddock.store.conformance.bench import NOW, Bench, Check
+from paddock.store.records import Granted, JobFilter
+from paddock.wire.messages import Held
+
+
+def held(*granted: Granted) -> tuple[Held, ...]:
+    """What an agent says that holds these leases."""
+    return tuple(Held(job=job.id, epoch=job.epoch) for job in granted)
+
+
+async def keeps_one_open_job_of_a_unique_key(store: Store) -> None:
+    bench = Bench(store)
+    await bench.project()
+    who = await bench.agent("a")
+    first = await bench.submit({"id": "x", "unique": "nightly"})
+    twin = await bench.submit({"id": "y", "unique": "nightly"}, {"id": "z", "depends_on": ["y"]})
+    assert twin["y"] == first["x"]
+    assert [job.name for job in await store.jobs(JobFilter(batch=twin[""]))] == ["z"]
+    assert [job.id for job in await store.needs(twin["z"])] == [first["x"]]
+    await bench.run(who)
+    assert (await store.job(twin["z"])).state is JobState.READY
+    again = await bench.submit({"id": "x", "unique": "nightly"})
+    assert again["x"] != first["x"], "a key is free once its job has ended"
+    await store.cancel(again["x"], NOW)
+    third = await bench.submit({"id": "x", "unique": "nightly"})
+    try:
+        await store.retry(again["x"], NOW)
+        raise AssertionError("two open jobs have one unique key")
+    except Conflict:
+        assert (await store.job(third["x"])).state is JobState.READY
+
+
+async def runs_one_job_of_an_exclusive_key(store: Store) -> None:
+    bench = Bench(store)
+    await bench.project()
+    who = await bench.agent("a")
+    await bench.submit(*({"id": f"x{at}", "exclusive": "merge:p"} for at in range(3)), {"id": "free", "priority": 1})
+    out = await bench.beat(who, 9)
+    assert {job.name for job in out.granted} == {"x0", "free"}
+    assert (await store.job(out.granted[0].id)).exclusive == "job:p:merge:p", "no collision with the merge queue's key"
+    assert (await bench.beat(who, 9, held=held(*out.granted))).granted == ()
+    assert (await store.lanes(NOW)).get("p|noop|", (0, None)) == (0, None)
+
+
+async def starts_nothing_before_its_time(store: Store) -> None:
+    bench = Bench(store)
+    await bench.project()
+    who = await bench.agent("a")
+    later = 2_000_000_000_000
+    await bench.submit({"id": "later", "not_before": later}, {"id": "now"})
+    first = (await bench.beat(who, 9)).granted
+    assert [job.name for job in first] == ["now"]
+    assert await store.lanes(NOW) == {"p|noop|": (0, later)}
+    second = (await bench.beat(who, 9, now=later, held=held(*first))).granted
+    assert [job.name for job in second] == ["later"]
+
+
+CHECKS: tuple[Check, ...] = (
+    keeps_one_open_job_of_a_unique_key,
+    runs_one_job_of_an_exclusive_key,
+    starts_nothing_before_its_time,
+)
