@@ -146,8 +146,11 @@ class House:
 
     def log(self, job: Granted, data: bytes, stream: str = "log") -> None:
         """More of what a run prints."""
-        size = self.control.logs.size(job.id, job.epoch, stream)
-        self.control.logs.append(job.id, job.epoch, stream, size, data)
+        self.do(self._log(job, data, stream))
+
+    async def _log(self, job: Granted, data: bytes, stream: str) -> None:
+        logs = self.control.logs
+        await logs.append(job.id, job.epoch, stream, await logs.size(job.id, job.epoch, stream), data)
 
     def outcome(self, job: Granted, status: str = "done", **more: Any) -> Outcome:
         """The end of a run that took two seconds."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from paddock.bus.memory import MemoryBus
 from paddock.control.clock import Clock
-from paddock.control.logs import LogFiles
+from paddock.control.logs import LogFiles, Logs
 from paddock.control.presence import Fleet, Idle
 from paddock.store.base import Store
 from paddock.store.records import Project
@@ -25,7 +25,7 @@ class Control:
         self.lease_ms = lease_ms or 3 * beat_ms
         self.clock = Clock()
         self.bus = MemoryBus()
-        self.logs = LogFiles(home / "logs")
+        self.logs: Logs = LogFiles(home / "logs")
         self.job_key = load_or_make(home / "keys" / "job.key", "job")
         self.directive_key = load_or_make(home / "keys" / "directive.key", "directive")
         # A new secret each time: bearers open nothing but the wake channel and are replaced at the next beat.
@@ -79,5 +79,4 @@ class Control:
     async def close(self) -> None:
         """Lets go of everything."""
         await self.bus.close()
-        self.logs.close()
         await self.store.close()

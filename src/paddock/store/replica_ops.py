@@ -29,9 +29,9 @@ class ReplicaOps(Operations):
         where = {"job": job, "epoch": epoch, "stream": stream}
         return await self._read(lambda tx: replicas.log_size(tx, where))
 
-    async def log_append(self, job: str, epoch: int, stream: str, offset: int, data: bytes, now: int) -> int:
+    async def log_append(self, job: str, epoch: int, stream: str, offset: int, data: bytes) -> int:
         where = {"job": job, "epoch": epoch, "stream": stream}
-        return await self._write(now, lambda work: replicas.log_append(work, where, offset, data))
+        return await self._write(0, lambda work: replicas.log_append(work, where, offset, data))
 
     async def log_read(self, job: str, epoch: int, stream: str, offset: int, most: int) -> bytes:
         where = {"job": job, "epoch": epoch, "stream": stream}

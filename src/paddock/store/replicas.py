@@ -30,7 +30,7 @@ class ReplicaStore(Protocol):
     async def log_size(self, job: str, epoch: int, stream: str) -> int:
         """Bytes stored of a run's output."""
 
-    async def log_append(self, job: str, epoch: int, stream: str, offset: int, data: bytes, now: int) -> int:
+    async def log_append(self, job: str, epoch: int, stream: str, offset: int, data: bytes) -> int:
         """Stores what is new of a chunk; the size after it, less than the offset where bytes before it are missing."""
 
     async def log_read(self, job: str, epoch: int, stream: str, offset: int, most: int) -> bytes:

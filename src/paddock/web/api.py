@@ -150,11 +150,12 @@ async def read_log(request: Request) -> Response:
     stream = request.query_params.get("stream", "log")
     offset = int(_number(request, "offset", 0))
     final = job.state in FINAL or job.state is JobState.IN_REVIEW or epoch < job.epoch
-    data = control.logs.read(job.id, epoch, stream, offset)
+    data = await control.logs.read(job.id, epoch, stream, offset)
+    whole = final and offset + len(data) >= await control.logs.size(job.id, epoch, stream)
     headers = {
         "Paddock-Epoch": str(epoch),
         "Paddock-Offset": str(offset + len(data)),
-        "Paddock-Final": str(int(final and offset + len(data) >= control.logs.size(job.id, epoch, stream))),
+        "Paddock-Final": str(int(whole)),
         "X-Content-Type-Options": "nosniff",
     }
     return Response(data, media_type="text/plain; charset=utf-8", headers=headers)
@@ -191,7 +192,7 @@ async def show_change(request: Request) -> Response:
 async def change_diff(request: Request) -> Response:
     control = _control(request)
     change = await control.store.change(request.path_params["ref"])
-    data = control.logs.read(change.job, change.epoch, "diff", 0)
+    data = await control.logs.read(change.job, change.epoch, "diff", 0)
     return Response(data, media_type="text/plain; charset=utf-8", headers={"X-Content-Type-Options": "nosniff"})
 
 

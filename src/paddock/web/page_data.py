@@ -101,7 +101,7 @@ async def job(control: Control, request: Request) -> Data:
         "journal": page_words.told(found["journal"][-JOB_JOURNAL_ROWS:], {found["id"]: found["name"]}),
         "why": why,
         "change": change,
-        "log": await asyncio.to_thread(_log, control, found, epoch) if epoch else None,
+        "log": await _log(control, found, epoch) if epoch else None,
         "diff": await _diff(control, found["change"]) if change else None,
         "may": {"cancel": state in STOPPABLE and not found["cancel"], "retry": state in RETRIABLE},
     }
@@ -118,11 +118,11 @@ def _epoch(request: Request, found: Mapping[str, Any]) -> int:
     return int(given)
 
 
-def _log(control: Control, found: Mapping[str, Any], epoch: int) -> Data:
+async def _log(control: Control, found: Mapping[str, Any], epoch: int) -> Data:
     """The end of an attempt's log; `offset` is where more will follow."""
-    size = control.logs.size(found["id"], epoch, "log")
+    size = await control.logs.size(found["id"], epoch, "log")
     start = max(size - LOG_TAIL, 0)
-    data = control.logs.read(found["id"], epoch, "log", start, LOG_TAIL)
+    data = await control.logs.read(found["id"], epoch, "log", start, LOG_TAIL)
     attempt = next(attempt for attempt in found["attempts"] if attempt["epoch"] == epoch)
     live = attempt["ended"] is None or control.clock.now() - attempt["ended"] < LATE_MS
     if live:
@@ -144,7 +144,7 @@ def _log(control: Control, found: Mapping[str, Any], epoch: int) -> Data:
 async def _diff(control: Control, ref: str) -> Data:
     """What a change writes, by file."""
     change = await control.store.change(ref)
-    data = await asyncio.to_thread(control.logs.read, change.job, change.epoch, "diff", 0, DIFF_BYTES)
+    data = await control.logs.read(change.job, change.epoch, "diff", 0, DIFF_BYTES)
     diff = page_diff.parse(data.decode(errors="replace"))
     return {
         "files": diff.files,

@@ -90,12 +90,12 @@ async def grants_nothing_to_a_session_that_was_replaced(store: Store) -> None:
 
 async def keeps_logs_whole(store: Store) -> None:
     assert (await store.log_size(*LOG), await store.log_read(*LOG, 0, 99)) == (0, b"")
-    assert await store.log_append(*LOG, 0, b"hello ", NOW) == 6
-    assert await store.log_append(*LOG, 0, b"hello wor", NOW) == 9  # sent again, with more behind it
-    assert await store.log_append(*LOG, 2, b"llo", NOW) == 9
-    assert await store.log_append(*LOG, 20, b"far", NOW) == 9
-    assert await store.log_append(*LOG, 9, b"ld\0\xff", NOW) == 13
-    assert await store.log_append("j1", 2, "log", 0, b"other", NOW) == 5
+    assert await store.log_append(*LOG, 0, b"hello ") == 6
+    assert await store.log_append(*LOG, 0, b"hello wor") == 9  # sent again, with more behind it
+    assert await store.log_append(*LOG, 2, b"llo") == 9
+    assert await store.log_append(*LOG, 20, b"far") == 9
+    assert await store.log_append(*LOG, 9, b"ld\0\xff") == 13
+    assert await store.log_append("j1", 2, "log", 0, b"other") == 5
     assert await store.log_read(*LOG, 0, 99) == b"hello world\0\xff"
     assert [await store.log_read(*LOG, start, 3) for start in (0, 5, 8, 12, 13, 99)] == [
         *(b"hel", b" wo", b"rld", b"\xff", b"", b"")
