@@ -1,9 +1,7 @@
 """The operator's HTTP API: one table of routes, from which the OpenAPI document is made too."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import AsyncIterator
 
 import msgspec
 from starlette.requests import Request
@@ -21,40 +19,11 @@ from paddock.core.job import decode_batch
 from paddock.core.states import FINAL, ChangeState, JobState
 from paddock.store.records import JobFilter
 from paddock.web.agents_api import read_body
+from paddock.web.endpoint import Endpoint, control_of, json_of
 
-Handler = Callable[[Request], Awaitable[Response]]
 MAX_LIST = 20_000
 # Bytes of a batch: room for as many jobs as one may hold.
 MAX_BATCH = 32 << 20
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """One route: `query` names its parameters, `body` the fields of its JSON body."""
-
-    method: str
-    path: str
-    about: str
-    handler: Handler
-    query: dict[str, str] = field(default_factory=dict)
-    body: dict[str, str] = field(default_factory=dict)
-
-
-def _control(request: Request) -> Control:
-    control: Control = request.app.state.control
-    return control
-
-
-async def _json(request: Request) -> Any:
-    return _decode(await read_body(request.receive))
-
-
-def _decode(raw: bytes) -> Any:
-    """Raises: BadInput; texts that no UTF-8 can hold are refused here, before anything tries to store them."""
-    try:
-        return msgspec.json.decode(raw or b"{}")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise BadInput("the body is no JSON") from None
 
 
 def _number(request: Request, name: str, otherwise: float, *, least: float = 0, most: float = 1e12) -> float:
@@ -82,15 +51,15 @@ async def health(_request: Request) -> Response:
 
 
 async def fleet(request: Request) -> Response:
-    return JSONResponse(await views.fleet(_control(request)))
+    return JSONResponse(await views.fleet(control_of(request)))
 
 
 async def list_projects(request: Request) -> Response:
-    return JSONResponse(await views.projects(_control(request)))
+    return JSONResponse(await views.projects(control_of(request)))
 
 
 async def create_project(request: Request) -> Response:
-    project = await add_project(_control(request), await _json(request))
+    project = await add_project(control_of(request), await json_of(request))
     return JSONResponse(msgspec.to_builtins(project))
 
 
@@ -108,25 +77,25 @@ def job_filter(request: Request) -> JobFilter:
 
 
 async def list_jobs(request: Request) -> Response:
-    return JSONResponse(await views.jobs(_control(request), job_filter(request)))
+    return JSONResponse(await views.jobs(control_of(request), job_filter(request)))
 
 
 async def submit_jobs(request: Request) -> Response:
     batch = decode_batch(await read_body(request.receive, MAX_BATCH))
-    made = await submit_batch(_control(request), batch)
+    made = await submit_batch(control_of(request), batch)
     return Response(msgspec.json.encode(made), status_code=201, media_type="application/json")
 
 
 async def show_job(request: Request) -> Response:
-    return JSONResponse(await views.job(_control(request), request.path_params["ref"]))
+    return JSONResponse(await views.job(control_of(request), request.path_params["ref"]))
 
 
 async def why_job(request: Request) -> Response:
-    return JSONResponse(await why(_control(request), request.path_params["ref"]))
+    return JSONResponse(await why(control_of(request), request.path_params["ref"]))
 
 
 async def cancel_job(request: Request) -> Response:
-    control = _control(request)
+    control = control_of(request)
     job = await control.store.job(request.path_params["ref"])
     job = await control.store.cancel(job.id, control.clock.now())
     control.stir()
@@ -136,7 +105,7 @@ async def cancel_job(request: Request) -> Response:
 
 
 async def retry_job(request: Request) -> Response:
-    control = _control(request)
+    control = control_of(request)
     job = await control.store.job(request.path_params["ref"])
     job = await control.store.retry(job.id, control.clock.now())
     control.stir()
@@ -144,7 +113,7 @@ async def retry_job(request: Request) -> Response:
 
 
 async def read_log(request: Request) -> Response:
-    control = _control(request)
+    control = control_of(request)
     job = await control.store.job(request.path_params["ref"])
     epoch = int(_number(request, "epoch", job.epoch, most=2**31))
     stream = request.query_params.get("stream", "log")
@@ -162,12 +131,12 @@ async def read_log(request: Request) -> Response:
 
 
 async def list_agents(request: Request) -> Response:
-    return JSONResponse(await views.agents(_control(request)))
+    return JSONResponse(await views.agents(control_of(request)))
 
 
 async def drain_agent(request: Request) -> Response:
-    control = _control(request)
-    raw = await _json(request)
+    control = control_of(request)
+    raw = await json_of(request)
     draining = raw.get("draining", True) if isinstance(raw, dict) else True
     if not isinstance(draining, bool):
         raise BadInput("draining: expected true or false", where="draining")
@@ -182,22 +151,22 @@ async def drain_agent(request: Request) -> Response:
 async def list_changes(request: Request) -> Response:
     state = _one_of(request, "state", ChangeState)
     limit = int(_number(request, "limit", 200, least=1, most=MAX_LIST))
-    return JSONResponse(await views.changes(_control(request), state, request.query_params.get("project"), limit))
+    return JSONResponse(await views.changes(control_of(request), state, request.query_params.get("project"), limit))
 
 
 async def show_change(request: Request) -> Response:
-    return JSONResponse(await views.change(_control(request), request.path_params["ref"]))
+    return JSONResponse(await views.change(control_of(request), request.path_params["ref"]))
 
 
 async def change_diff(request: Request) -> Response:
-    control = _control(request)
+    control = control_of(request)
     change = await control.store.change(request.path_params["ref"])
     data = await control.logs.read(change.job, change.epoch, "diff", 0)
     return Response(data, media_type="text/plain; charset=utf-8", headers={"X-Content-Type-Options": "nosniff"})
 
 
 async def gate_change(request: Request) -> Response:
-    return JSONResponse(await views.gate(_control(request), request.path_params["ref"]))
+    return JSONResponse(await views.gate(control_of(request), request.path_params["ref"]))
 
 
 async def approve_change(request: Request) -> Response:
@@ -209,8 +178,8 @@ async def reject_change(request: Request) -> Response:
 
 
 async def _decide(request: Request, decision: str) -> Response:
-    control = _control(request)
-    raw = await _json(request)
+    control = control_of(request)
+    raw = await json_of(request)
     by = raw.get("by") if isinstance(raw, dict) else None
     note = raw.get("note", "") if isinstance(raw, dict) else ""
     if not isinstance(by, str) or not by.strip() or len(by) > 100 or any(ord(c) < 32 for c in by):
@@ -224,7 +193,7 @@ async def _decide(request: Request, decision: str) -> Response:
 
 
 async def read_journal(request: Request) -> Response:
-    control = _control(request)
+    control = control_of(request)
     after = int(_number(request, "after", 0, least=-1))
     limit = int(_number(request, "limit", 500, least=1, most=MAX_LIST))
     job = request.query_params.get("job")
@@ -233,7 +202,7 @@ async def read_journal(request: Request) -> Response:
 
 
 async def events(request: Request) -> Response:
-    control = _control(request)
+    control = control_of(request)
     last = request.headers.get("last-event-id", "")
     start = int(last) if last.isdigit() else await control.store.last_seq()
     return StreamingResponse(_events(control, start), media_type="text/event-stream")
@@ -250,11 +219,11 @@ async def _events(control: Control, seq: int) -> AsyncIterator[str]:
 
 
 async def mint_token(request: Request) -> Response:
-    raw = await _json(request)
+    raw = await json_of(request)
     label = raw.get("label", "") if isinstance(raw, dict) else ""
     if not isinstance(label, str):
         raise BadInput("label: expected a text", where="label")
-    token, expires = await mint(_control(request), label)
+    token, expires = await mint(control_of(request), label)
     return JSONResponse({"token": token, "expires": expires}, status_code=201)
 
 
@@ -264,7 +233,7 @@ async def fan_out(request: Request) -> Response:
     if count < 1:
         raise BadInput("jobs: expected 1 or more", where="jobs")
     view = await views.fan_out(
-        _control(request),
+        control_of(request),
         request.query_params.get("kind", "command"),
         count,
         _number(request, "seconds", 0),

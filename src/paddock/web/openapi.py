@@ -11,7 +11,8 @@ from starlette.routing import Route
 
 from paddock import __version__
 from paddock.core.job import Batch
-from paddock.web.api import ENDPOINTS, Endpoint
+from paddock.web.api import ENDPOINTS
+from paddock.web.endpoint import Endpoint
 from paddock.wire.messages import Activated, Activation, Beat, Reply
 
 _TEXT = ("/diff", "/log")
