@@ -92,7 +92,7 @@ def test_every_route_answers_as_documented(
 
 def test_shapes(plane: Fleet, names: dict[str, str]) -> None:
     project = plane.api.get("/v1/projects")[0]
-    assert set(project) == {"name", "repo", "branch", "checks", "created"}
+    assert set(project) == {"name", "repo", "branch", "checks", "created", "weight", "paused"}
     assert (
         plane.api.post("/v1/projects", {k: project[k] for k in ("name", "repo", "branch", "checks")}).keys()
         == project.keys()

@@ -127,6 +127,19 @@ def seconds(text: str) -> float:
     return value
 
 
+def span(text: str) -> float:
+    """An argument's type: a length of time such as 90s, 15m, 2h or 7d, in seconds."""
+    units = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
+    try:
+        value = float(number) * units[unit]
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is no length of time, such as 90s, 15m, 2h or 7d")
+    return value
+
+
 def act(parser: Parser, words: list[str]) -> int:
     """Parses the words of a verb with parts and does what the part does."""
     found = read(parser, words)

@@ -22,7 +22,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "token": "mint activation tokens",
     },
     "Work": {
-        "project": "add or list repositories",
+        "project": "add, list, pause, resume or weigh repositories",
         "submit": "submit jobs from a file or from flags",
         "jobs": "list jobs",
         "job": "show, explain, follow, cancel or retry one job",

@@ -3,17 +3,22 @@
 import argparse
 import shlex
 from pathlib import Path
+from typing import Any
 
 from paddock.cli import args, out
+from paddock.cli.api import at
+from paddock.cli.review import login_name
 from paddock.core.errors import BadInput
 
 EXAMPLE = """\
 paddock project add shop ./shop --check "python3 -m pytest -q --junitxml={junit}"
-paddock project list"""
+paddock project list
+paddock project pause shop --for 2h --note "release freeze"
+paddock project share shop 3"""
 
 
 def main(verb: str, words: list[str]) -> int:
-    """Adds a project or lists them."""
+    """Adds, lists, pauses, resumes or weighs projects."""
     parser = args.for_verb(verb, EXAMPLE)
     parts = args.parts_of(parser)
     add = args.for_part(parts, "add", "register a repository; the same name again updates it", _add)
@@ -28,6 +33,19 @@ def main(verb: str, words: list[str]) -> int:
         help="a command that must pass before a change merges; {junit} is where it leaves JUnit XML; repeatable",
     )
     args.for_part(parts, "list", "list the projects", _list)
+    pause = args.for_part(parts, "pause", "start nothing of a project; what runs goes on", _pause)
+    pause.add_argument("project", metavar="NAME")
+    length = pause.add_mutually_exclusive_group()
+    length.add_argument("--for", dest="span", type=args.span, metavar="SPAN", help="it resumes by itself, such as 2h")
+    length.add_argument("--until", metavar="TIME", help="it resumes then, such as 2030-01-31T08:00:00Z")
+    pause.add_argument("--note", default="", help="why; `paddock job why` tells it")
+    resume = args.for_part(parts, "resume", "let a paused project's jobs start again", _resume)
+    resume.add_argument("project", metavar="NAME")
+    for part in (pause, resume):
+        part.add_argument("--as", dest="by", metavar="NAME", help="who does it; the login name when left out")
+    share = args.for_part(parts, "share", "set a project's share of live leases against others'", _share)
+    share.add_argument("project", metavar="NAME")
+    share.add_argument("weight", metavar="N", type=args.whole(0), help="1 when never set; 0: what others leave")
     return args.act(parser, words)
 
 
@@ -104,6 +122,52 @@ def _list(found: argparse.Namespace) -> int:
     if found.json:
         out.dump(projects)
         return 0
-    rows = [[p["name"], p["branch"], p["repo"], "; ".join(shlex.join(c) for c in p["checks"])] for p in projects]
-    out.table(("name", "branch", "repository", "checks"), rows, "no projects yet: paddock project add NAME REPO")
+    rows = [
+        [
+            p["name"],
+            p["branch"],
+            p["repo"],
+            "; ".join(shlex.join(c) for c in p["checks"]),
+            p["weight"],
+            paused_words(p["paused"]),
+        ]
+        for p in projects
+    ]
+    titles = ("name", "branch", "repository", "checks", "share", "paused")
+    out.table(titles, rows, "no projects yet: paddock project add NAME REPO")
+    return 0
+
+
+def paused_words(paused: dict[str, Any] | None) -> str:
+    """Who paused it, until when and why; empty for a project that is not paused."""
+    if paused is None:
+        return ""
+    until = f" until {out.clock(paused['until'])}" if paused["until"] else ""
+    return f"by {paused['by']}{until}" + (f": {paused['note']}" if paused["note"] else "")
+
+
+def _pause(found: argparse.Namespace) -> int:
+    body = {"by": found.by or login_name(), "note": found.note}
+    if found.span is not None:
+        body["seconds"] = found.span
+    if found.until is not None:
+        body["until"] = found.until
+    return _told(found, args.api_of(found).post(at("projects", found.project, "pause"), body))
+
+
+def _resume(found: argparse.Namespace) -> int:
+    body = {"by": found.by or login_name()}
+    return _told(found, args.api_of(found).post(at("projects", found.project, "resume"), body))
+
+
+def _share(found: argparse.Namespace) -> int:
+    return _told(found, args.api_of(found).post(at("projects", found.project, "share"), {"weight": found.weight}))
+
+
+def _told(found: argparse.Namespace, project: dict[str, Any]) -> int:
+    if found.json:
+        out.dump(project)
+        return 0
+    paused = paused_words(project["paused"])
+    out.line(f"project {project['name']}: share {project['weight']}, {f'paused {paused}' if paused else 'not paused'}")
     return 0

@@ -50,7 +50,7 @@ async def submit_batch(control: Control, batch: Batch) -> dict[str, object]:
     reads = control.lanes_reads
     try:
         made = await storing
-        misread = reads != control.lanes_reads
+        misread = reads != control.lanes_reads or any(job.not_before > now for job in settled)
     except BaseException:
         misread = True
         raise

@@ -8,8 +8,9 @@ from paddock import __version__
 from paddock.control.plane import Control
 from paddock.control.why import why as why
 from paddock.core import matching, schedule
+from paddock.core.limits import NEVER
 from paddock.core.states import ChangeState, JobState
-from paddock.store.records import Agent, Attempt, Change, Event, JobFilter, JobRecord
+from paddock.store.records import Agent, Attempt, Change, Event, JobFilter, JobRecord, Project
 
 View = dict[str, Any]
 
@@ -137,7 +138,21 @@ async def fleet(control: Control) -> View:
 
 async def projects(control: Control) -> list[View]:
     """Every project."""
-    return [msgspec.to_builtins(project) for project in await control.store.projects()]
+    return [project_view(control, project) for project in await control.store.projects()]
+
+
+def project_view(control: Control, project: Project) -> View:
+    """One project; `paused` is None, or says by whom, why, since when and until when (None: until it is resumed)."""
+    view = {name: getattr(project, name) for name in ("name", "repo", "branch", "checks", "created", "weight")}
+    view["paused"] = None
+    if project.paused_until > control.clock.now():
+        view["paused"] = {
+            "by": project.paused_by,
+            "note": project.pause_note,
+            "since": project.paused_at,
+            "until": None if project.paused_until == NEVER else project.paused_until,
+        }
+    return view
 
 
 async def change_view(control: Control, change: Change) -> View:

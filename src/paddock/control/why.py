@@ -1,7 +1,10 @@
 """Why a job waits, in words."""
 
+from datetime import UTC, datetime
+
 from paddock.control.plane import Control
 from paddock.core import matching
+from paddock.core.limits import NEVER
 from paddock.core.states import CLAIMABLE, JobState
 from paddock.store.records import JobRecord
 
@@ -15,7 +18,7 @@ async def why(control: Control, ref: str) -> dict[str, object]:
     if job.state is JobState.BLOCKED:
         summary, reasons = await _blocked(control, job)
     elif job.state in CLAIMABLE:
-        summary, reasons = _ready(control, job)
+        summary, reasons = await _ready(control, job)
     elif job.state is JobState.IN_REVIEW:
         summary, reasons = await _in_review(control, job)
     elif job.state is JobState.LEASED:
@@ -46,8 +49,9 @@ def _needs_word(other: JobRecord) -> str:
     return f"needs {other.name}, {word}"
 
 
-def _ready(control: Control, job: JobRecord) -> tuple[str, list[Reason]]:
+async def _ready(control: Control, job: JobRecord) -> tuple[str, list[Reason]]:
     now = control.clock.now()
+    held = await _held_back(control, job, now)
     reasons: list[Reason] = []
     free = 0
     for agent in control.fleet:
@@ -55,10 +59,12 @@ def _ready(control: Control, job: JobRecord) -> tuple[str, list[Reason]]:
         free += not reason
         if len(reasons) < MOST:
             reasons.append({"agent": agent.name, "reason": reason or "is free and will take it"})
+    if held:
+        return "; ".join(held), reasons
+    if job.not_before > now and not job.attempt:
+        return f"starts at {moment(job.not_before)} at the earliest", reasons
     if job.not_before > now:
         return f"tries again in {(job.not_before - now) / 1_000:.0f} s" + _because(job), reasons
-    if job.exclusive and any(reason["reason"].endswith("will take it") for reason in reasons):
-        return f"waits its turn: one {job.kind} at a time for {job.project}", reasons
     if not reasons:
         return "there are no agents", reasons
     if free:
@@ -68,6 +74,26 @@ def _ready(control: Control, job: JobRecord) -> tuple[str, list[Reason]]:
         counted[found["reason"]] = counted.get(found["reason"], 0) + 1
     words = ", ".join(f"{n} × {reason}" for reason, n in sorted(counted.items(), key=lambda item: -item[1])[:4])
     return f"no agent can take it now: {words}", reasons
+
+
+async def _held_back(control: Control, job: JobRecord, now: int) -> list[str]:
+    """What keeps the job from starting whatever agents there are."""
+    out = []
+    project = await control.store.project(job.project)
+    if project.paused_until > now:
+        until = "until it is resumed" if project.paused_until == NEVER else f"until {moment(project.paused_until)}"
+        note = f": {project.pause_note}" if project.pause_note else ""
+        out.append(f"project {job.project} is paused by {project.paused_by} {until}{note}")
+    if job.exclusive and (holder := await control.store.holder_of(job.exclusive)):
+        key = job.exclusive_key()
+        what = f"one job at a time with the key {key!r}" if key else f"one {job.kind} at a time"
+        out.append(f"waits its turn: {what} for {job.project}, and {holder} runs")
+    return out
+
+
+def moment(ms: int) -> str:
+    """A moment in words, in UTC."""
+    return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _because(job: JobRecord) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from paddock.core.gate import Verdict
+from paddock.store.fairness import FairStore
 from paddock.store.records import (
     Agent,
     Attempt,
@@ -30,7 +31,7 @@ from paddock.store.replicas import ReplicaStore
 Fate = tuple[str, int, str]
 
 
-class Store(ReplicaStore, Protocol):
+class Store(FairStore, ReplicaStore, Protocol):
     """Durable truth."""
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from paddock.core.errors import BadInput, Unauthorised
 from paddock.core.gate import Verdict
 from paddock.store.base import Fate
+from paddock.store.fairness_ops import FairOps
 from paddock.store.ops import changing, deciding, leasing, reading, submitting
 from paddock.store.ops.work import Work, record, records, to_json
 from paddock.store.records import (
@@ -29,7 +30,7 @@ from paddock.store.replica_ops import ReplicaOps
 from paddock.store.statements import Tx
 
 
-class StoreDriver(ReplicaOps):
+class StoreDriver(FairOps, ReplicaOps):
     """A store over an engine."""
 
     # Projects

@@ -18,6 +18,7 @@ from paddock.core.errors import BadInput
 from paddock.core.job import decode_batch
 from paddock.core.states import FINAL, ChangeState, JobState
 from paddock.store.records import JobFilter
+from paddock.web import limits_api
 from paddock.web.agents_api import read_body
 from paddock.web.endpoint import Endpoint, control_of, json_of
 
@@ -60,7 +61,7 @@ async def list_projects(request: Request) -> Response:
 
 async def create_project(request: Request) -> Response:
     project = await add_project(control_of(request), await json_of(request))
-    return JSONResponse(msgspec.to_builtins(project))
+    return JSONResponse(views.project_view(control_of(request), project))
 
 
 def job_filter(request: Request) -> JobFilter:
@@ -256,6 +257,7 @@ ENDPOINTS = (
         create_project,
         body={"name": "string", "repo": "string", "branch": "string", "checks": "array"},
     ),
+    *limits_api.ENDPOINTS,
     Endpoint("GET", "/v1/jobs", "The newest jobs", list_jobs, query={**_JOB_QUERY, "limit": "integer"}),
     Endpoint(
         "POST",

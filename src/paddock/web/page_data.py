@@ -9,6 +9,7 @@ from starlette.requests import Request
 from paddock import __version__
 from paddock.control import views
 from paddock.control.plane import Control
+from paddock.control.why import moment
 from paddock.core.errors import BadInput, NotFound
 from paddock.core.states import OPEN_CHANGES, RETRIABLE, ChangeState, JobState
 from paddock.store.records import JobFilter
@@ -37,7 +38,8 @@ STOPPABLE = frozenset(JobState) - RETRIABLE - {JobState.DONE}
 async def fleet(control: Control, _request: Request) -> Data:
     """The four numbers, what needs a person, what runs, what happened last."""
     figures = await views.fleet(control)
-    agents, waiting, parked, running, recent, events = await asyncio.gather(
+    projects, agents, waiting, parked, running, recent, events = await asyncio.gather(
+        views.projects(control),
         views.agents(control),
         views.changes(control, state=ChangeState.OPEN, limit=FEW),
         views.jobs(control, JobFilter(state=JobState.PARKED, system=True, limit=FEW)),
@@ -47,11 +49,17 @@ async def fleet(control: Control, _request: Request) -> Data:
     )
     return {
         "fleet": figures,
+        "paused": [_paused(project) for project in projects if project["paused"]],
         "waiting": waiting,
         "parked": parked,
         "running": running,
         "journal": page_words.told(events, _names(recent, running, agents)),
     }
+
+
+def _paused(project: Mapping[str, Any]) -> Data:
+    until = project["paused"]["until"]
+    return {"project": project["name"], **project["paused"], "until_words": moment(until) if until else None}
 
 
 def _names(*lists: Iterable[Mapping[str, Any]]) -> dict[str, str]:

@@ -1,9 +1,10 @@
 """Fairness and limits: keys that jobs share, pauses, limits and shares."""
 
-from paddock.core.errors import Conflict
+from paddock.core.errors import Conflict, NotFound
+from paddock.core.limits import NEVER
 from paddock.core.states import JobState
 from paddock.store.base import Store
-from paddock.store.conformance.bench import NOW, Bench, Check
+from paddock.store.conformance.bench import NOW, Bench, Check, done
 from paddock.store.records import Granted, JobFilter
 from paddock.wire.messages import Held
 
@@ -60,8 +61,38 @@ async def starts_nothing_before_its_time(store: Store) -> None:
     assert [job.name for job in second] == ["later"]
 
 
+async def starts_nothing_of_a_paused_project(store: Store) -> None:
+    bench = Bench(store)
+    await bench.project()
+    who = await bench.agent("a")
+    await bench.submit({"id": "runs"}, {"id": "waits"})
+    runs = (await bench.beat(who, 1)).granted
+    paused = await store.pause("p", "me", "audit", NOW + 100, NOW)
+    assert (paused.paused_by, paused.pause_note, paused.paused_until) == ("me", "audit", NOW + 100)
+    await bench.submit({"id": "more"})
+    assert (await bench.beat(who, 9, held=held(*runs))).granted == ()
+    assert await store.lanes(NOW) == {"p|noop|": (0, NOW + 100)}
+    out = await bench.beat(who, 0, done(runs[0]))
+    assert out.acks[0][2] == "", "what runs goes on and ends"
+    assert len((await bench.beat(who, 1, now=NOW + 100)).granted) == 1, "a pause ends by itself"
+    await bench.beat(who, 0)
+    await store.pause("p", "me", "", NEVER, NOW)
+    assert await store.lanes(NOW) == {"p|noop|": (0, NEVER)}
+    resumed = await store.resume("p", "you", NOW)
+    assert (resumed.paused_until, resumed.pause_note) == (0, "")
+    assert len((await bench.beat(who, 9)).granted) == 2
+    told = [event.type for event in await store.journal(0, None, 99) if event.type.startswith("project.")]
+    assert told == ["project.added", "project.paused", "project.paused", "project.resumed"]
+    try:
+        await store.pause("unknown", "me", "", NEVER, NOW)
+        raise AssertionError("an unknown project was paused")
+    except NotFound:
+        pass
+
+
 CHECKS: tuple[Check, ...] = (
     keeps_one_open_job_of_a_unique_key,
     runs_one_job_of_an_exclusive_key,
     starts_nothing_before_its_time,
+    starts_nothing_of_a_paused_project,
 )

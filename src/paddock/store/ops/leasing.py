@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from paddock.core import matching
 from paddock.core.errors import NotFound, StaleSession
 from paddock.store.base import Fate
 from paddock.store.ops import finishing, telling
@@ -74,7 +75,7 @@ def _claim(work: Work, given: BeatIn, want: int) -> list[Granted]:
     """Grants up to `want` jobs of the lanes: most urgent first, then oldest."""
     if want <= 0:
         return []
-    heads = [row for lane in given.lanes for row in work.tx.all("lane_heads", lane=lane, now=given.now, most=want)]
+    heads = [row for lane in given.lanes for row in _heads(work, lane, given.now, want)]
     heads.sort(key=lambda row: (-row["urgency"], row["id"]))
     chosen = _one_each(heads)[:want]
     if not chosen:
@@ -98,6 +99,11 @@ def _claim(work: Work, given: BeatIn, want: int) -> list[Granted]:
         session=given.session,
     )
     return granted
+
+
+def _heads(work: Work, lane: str, now: int, most: int) -> list[Row]:
+    """The jobs of a lane that may start now, most urgent first, then oldest."""
+    return work.tx.all("lane_heads", lane=lane, project=matching.parse_lane(lane)[0], now=now, most=most)
 
 
 def _one_each(heads: list[Row]) -> list[str]:

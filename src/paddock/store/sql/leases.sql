@@ -6,9 +6,11 @@ SELECT * FROM jobs WHERE id = :id;
 SELECT id, kind, batch, state, epoch, agent, session, cancel, exclusive, subject FROM jobs
 WHERE id IN (SELECT value FROM json_each(:ids));
 
+-- Of a paused project nothing starts: that is looked at once, before any job is.
 -- name: lane_heads
 SELECT id, urgency, exclusive FROM jobs
-WHERE state IN ('ready', 'changes_requested') AND lane = :lane AND not_before <= :now
+WHERE NOT EXISTS (SELECT 1 FROM projects WHERE name = :project AND paused_until > :now)
+    AND state IN ('ready', 'changes_requested') AND lane = :lane AND not_before <= :now
     AND (exclusive IS NULL OR NOT EXISTS (
         SELECT 1 FROM jobs AS other WHERE other.state = 'leased' AND other.exclusive = jobs.exclusive))
 ORDER BY urgency DESC, id LIMIT :most;

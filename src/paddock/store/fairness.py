@@ -1,0 +1,17 @@
+"""The part of the contract about who gets how much: pauses, shares, limits, schedules and actions on many jobs."""
+
+from typing import Protocol
+
+from paddock.store.records import Project
+
+
+class FairStore(Protocol):
+    """Times are epoch milliseconds."""
+
+    async def pause(self, project: str, by: str, note: str, until: int, now: int) -> Project:
+        """Nothing of the project starts before `until`; what runs goes on."""
+
+    async def resume(self, project: str, by: str, now: int) -> Project: ...
+    async def weigh(self, project: str, weight: int, now: int) -> Project: ...
+    async def holder_of(self, exclusive: str) -> str | None:
+        """The name of the job that runs under an exclusive key."""
