@@ -44,12 +44,12 @@ class Api:
         """
         return self._json("GET", _with(path, query), None)
 
-    def post(self, path: str, body: object) -> Any:
-        """The JSON that comes back for a JSON body.
+    def post(self, path: str, body: object, *, timeout: float = 0) -> Any:
+        """The JSON that comes back for a JSON body, within so many seconds if they are given.
 
         Raises: PaddockError as the control plane says it, Unreachable.
         """
-        return self._json("POST", path, json.dumps(body).encode())
+        return self._json("POST", path, json.dumps(body).encode(), timeout)
 
     def raw(self, path: str, **query: object) -> tuple[bytes, "http.client.HTTPMessage"]:
         """The bytes at a path and the headers that came with them.
@@ -75,8 +75,8 @@ class Api:
                 if line.startswith(b"data:"):
                     yield line[5:].decode(errors="replace").strip()
 
-    def _json(self, method: str, path: str, body: bytes | None) -> Any:
-        with self._exchange(method, path, body, self._timeout) as answer:
+    def _json(self, method: str, path: str, body: bytes | None, timeout: float = 0) -> Any:
+        with self._exchange(method, path, body, timeout or self._timeout) as answer:
             raw = answer.read()
         try:
             return json.loads(raw)

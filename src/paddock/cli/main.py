@@ -24,7 +24,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "Work": {
         "project": "add, list, pause, resume or weigh repositories",
         "submit": "submit jobs from a file or from flags",
-        "jobs": "list jobs",
+        "jobs": "list jobs, or cancel, retry, park or prioritise many",
         "job": "show, explain, follow, cancel or retry one job",
         "review": "list, show, approve or reject changes",
         "gate": "say whether a change may merge",

@@ -48,16 +48,16 @@ class ChangeState(StrEnum):
 J, C = JobState, ChangeState
 
 JOB: dict[JobState, frozenset[JobState]] = {
-    J.BLOCKED: frozenset({J.READY, J.CANCELLED}),
-    J.READY: frozenset({J.LEASED, J.CANCELLED}),
+    J.BLOCKED: frozenset({J.READY, J.PARKED, J.CANCELLED}),
+    J.READY: frozenset({J.LEASED, J.PARKED, J.CANCELLED}),
     J.LEASED: frozenset({J.READY, J.DONE, J.IN_REVIEW, J.FAILED, J.REFUSED, J.PARKED, J.CANCELLED}),
     J.IN_REVIEW: frozenset({J.DONE, J.CHANGES_REQUESTED, J.FAILED, J.CANCELLED}),
-    J.CHANGES_REQUESTED: frozenset({J.LEASED, J.CANCELLED}),
+    J.CHANGES_REQUESTED: frozenset({J.LEASED, J.PARKED, J.CANCELLED}),
     J.DONE: frozenset(),
     J.FAILED: frozenset({J.READY}),
     J.REFUSED: frozenset({J.READY}),
-    J.PARKED: frozenset({J.READY, J.CANCELLED}),
-    # Anew it waits for what it waited for.
+    # Anew they wait for what they waited for.
+    J.PARKED: frozenset({J.READY, J.BLOCKED, J.CANCELLED}),
     J.CANCELLED: frozenset({J.READY, J.BLOCKED}),
 }
 

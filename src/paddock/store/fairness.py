@@ -1,8 +1,9 @@
 """The part of the contract about who gets how much: pauses, shares, limits, schedules and actions on many jobs."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from paddock.store.records import Project
+from paddock.store.records import Many, ManyDone, Project
 
 
 class FairStore(Protocol):
@@ -15,3 +16,9 @@ class FairStore(Protocol):
     async def weigh(self, project: str, weight: int, now: int) -> Project: ...
     async def holder_of(self, exclusive: str) -> str | None:
         """The name of the job that runs under an exclusive key."""
+
+    async def many(self, wanted: Many) -> list[str]:
+        """The jobs that an action on many would change, oldest first."""
+
+    async def act_on(self, action: str, jobs: Sequence[str], by: str, priority: int, now: int) -> ManyDone:
+        """One step of an action on many: cancel, retry, park or priority."""

@@ -198,6 +198,8 @@ class Submitted(Record, frozen=True, kw_only=True):
     batch: str
     jobs: tuple[tuple[str, str], ...]
     twins: frozenset[str] = frozenset()
+    # How many leases were granted ahead of a beat.
+    ahead: int = 0
 
 
 class BeatIn(Record, frozen=True, kw_only=True):
@@ -283,5 +285,28 @@ class JobFilter(Record, frozen=True, kw_only=True):
     project: str | None = None
     batch: str | None = None
     kind: str | None = None
+    label: str | None = None
     system: bool = False
     limit: int = 500
+
+
+class Many(Record, frozen=True, kw_only=True):
+    """Which jobs an action is about; None lets all through. System jobs are never among them."""
+
+    states: tuple[JobState, ...]
+    project: str | None = None
+    kind: str | None = None
+    batch: str | None = None
+    label: str | None = None
+    # Submitted at this moment or earlier, in epoch milliseconds.
+    before: int
+    # The newest job that may be among them.
+    upto: str
+    most: int
+
+
+class ManyDone(Record, frozen=True, kw_only=True):
+    """How many jobs of a step were changed, and the agents that are to stop one."""
+
+    done: int
+    agents: tuple[str, ...]

@@ -18,7 +18,7 @@ from paddock.core.errors import BadInput
 from paddock.core.job import decode_batch
 from paddock.core.states import FINAL, ChangeState, JobState
 from paddock.store.records import JobFilter
-from paddock.web import limits_api
+from paddock.web import bulk_api, limits_api
 from paddock.web.agents_api import read_body
 from paddock.web.endpoint import Endpoint, control_of, json_of
 
@@ -72,6 +72,7 @@ def job_filter(request: Request) -> JobFilter:
         project=query.get("project"),
         batch=query.get("batch"),
         kind=query.get("kind"),
+        label=query.get("label"),
         system=query.get("system") in ("1", "true"),
         limit=int(_number(request, "limit", 500, least=1, most=MAX_LIST)),
     )
@@ -244,7 +245,7 @@ async def fan_out(request: Request) -> Response:
     return JSONResponse(view)
 
 
-_JOB_QUERY = {"state": "string", "project": "string", "batch": "string", "kind": "string", "system": "string"}
+_JOB_QUERY = dict.fromkeys(("state", "project", "batch", "kind", "label", "system"), "string")
 
 ENDPOINTS = (
     Endpoint("GET", "/v1/health", "Whether the control plane answers", health),
@@ -258,6 +259,7 @@ ENDPOINTS = (
         body={"name": "string", "repo": "string", "branch": "string", "checks": "array"},
     ),
     *limits_api.ENDPOINTS,
+    *bulk_api.ENDPOINTS,
     Endpoint("GET", "/v1/jobs", "The newest jobs", list_jobs, query={**_JOB_QUERY, "limit": "integer"}),
     Endpoint(
         "POST",

@@ -1,11 +1,13 @@
 """Fairness and limits: keys that jobs share, pauses, limits and shares."""
 
+import msgspec
+
 from paddock.core.errors import Conflict, NotFound
 from paddock.core.limits import NEVER
 from paddock.core.states import JobState
 from paddock.store.base import Store
 from paddock.store.conformance.bench import NOW, Bench, Check, done
-from paddock.store.records import Granted, JobFilter
+from paddock.store.records import Granted, JobFilter, Many
 from paddock.wire.messages import Held
 
 
@@ -90,9 +92,39 @@ async def starts_nothing_of_a_paused_project(store: Store) -> None:
         pass
 
 
+async def does_the_same_to_many_jobs(store: Store) -> None:
+    bench = Bench(store)
+    await bench.project()
+    who = await bench.agent("a")
+    jobs = [{"id": f"x{at}", "labels": ["odd_one" if at % 2 else "even"]} for at in range(6)]
+    ids = await bench.submit(*jobs, {"id": "first"}, {"id": "after", "depends_on": ["first"]})
+    waiting = (JobState.BLOCKED, JobState.READY)
+    wanted = Many(states=waiting, project="p", before=NOW, upto="j~", most=99)
+    assert len(await store.many(wanted)) == 8
+    odd = await store.many(msgspec.structs.replace(wanted, label="odd_one"))
+    assert odd == [ids["x1"], ids["x3"], ids["x5"]]
+    assert await store.many(msgspec.structs.replace(wanted, label="odd%")) == []
+    assert await store.many(msgspec.structs.replace(wanted, upto=ids["x1"])) == [ids["x0"], ids["x1"]]
+    assert await store.many(msgspec.structs.replace(wanted, before=NOW - 1)) == []
+    assert (await store.jobs(JobFilter(label="even")))[0].id == ids["x4"]
+    assert (await store.act_on("park", odd, "me", 0, NOW)).done == 3
+    assert (await store.act_on("park", odd, "me", 0, NOW)).done == 0, "what is parked already is left out"
+    parked = await store.job(odd[0])
+    assert (parked.state, parked.reason) == (JobState.PARKED, "parked by me")
+    assert (await store.act_on("priority", [ids["after"]], "me", 9, NOW)).done == 1
+    assert ((await store.job(ids["first"])).urgency, (await store.job(ids["first"])).priority) == (9, 5)
+    (runs,) = (await bench.beat(who, 1)).granted
+    assert runs.id == ids["first"], "a job is as urgent as what waits for it"
+    done_now = await store.act_on("cancel", [ids["first"], *odd], "me", 0, NOW)
+    assert (done_now.done, done_now.agents) == (4, (who[0],))
+    assert (await store.act_on("retry", odd, "me", 0, NOW)).done == 3
+    assert (await store.job(odd[0])).state is JobState.READY
+
+
 CHECKS: tuple[Check, ...] = (
     keeps_one_open_job_of_a_unique_key,
     runs_one_job_of_an_exclusive_key,
     starts_nothing_before_its_time,
     starts_nothing_of_a_paused_project,
+    does_the_same_to_many_jobs,
 )

@@ -1,7 +1,7 @@
 """What people ask of jobs and agents: cancel, retry, drain, and the tokens and keys by which agents come in."""
 
 from paddock.core.errors import Conflict, NotFound
-from paddock.core.states import CLAIMABLE, FINAL, RETRIABLE, JobState
+from paddock.core.states import CLAIMABLE, FINAL, JOB, RETRIABLE, JobState
 from paddock.store.ops import changing
 from paddock.store.ops.work import Work, record, to_json
 from paddock.store.records import Agent, JobRecord
@@ -45,6 +45,18 @@ def retry(work: Work, job_id: str) -> JobRecord:
         if twin is not None:
             raise Conflict(f"job {job.name}: {twin['id']} has the same unique key and has not ended")
     _move(work, job, JobState.BLOCKED if work.tx.value("still_blocked", id=job.id) else JobState.READY, "", fresh=True)
+    return work.job(job.id)
+
+
+def park(work: Work, job_id: str, reason: str) -> JobRecord:
+    """Lays a job aside that nobody runs, until a person tries it anew or cancels it.
+
+    Raises: Conflict when it runs, is in review or has ended.
+    """
+    job = work.job(job_id)
+    if JobState.PARKED not in JOB[job.state] or job.state is JobState.LEASED:
+        raise Conflict(f"job {job.name} is {job.state}", hint="only a job that waits to start can be parked")
+    _move(work, job, JobState.PARKED, reason, fresh=False)
     return work.job(job.id)
 
 

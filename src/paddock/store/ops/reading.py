@@ -17,7 +17,14 @@ DAY_MS = 24 * HOUR_MS
 def jobs(tx: Tx, wanted: JobFilter) -> list[JobRecord]:
     """The newest jobs that pass the filter."""
     if wanted.batch is not None:
-        rows = tx.all("jobs_of_batch", batch=wanted.batch, state=wanted.state, kind=wanted.kind, most=wanted.limit)
+        rows = tx.all(
+            "jobs_of_batch",
+            batch=wanted.batch,
+            state=wanted.state,
+            kind=wanted.kind,
+            label=label_pattern(wanted.label),
+            most=wanted.limit,
+        )
     else:
         rows = tx.all(
             "jobs",
@@ -25,10 +32,20 @@ def jobs(tx: Tx, wanted: JobFilter) -> list[JobRecord]:
             project=wanted.project,
             batch=None,
             kind=wanted.kind,
+            label=label_pattern(wanted.label),
             system=int(wanted.system),
             most=wanted.limit,
         )
     return records(JobRecord, rows)
+
+
+def label_pattern(label: str | None) -> str | None:
+    """What a JSON list that holds the label looks like, for LIKE with `!` before what is meant as it stands."""
+    if label is None:
+        return None
+    for special in "!%_":
+        label = label.replace(special, f"!{special}")
+    return f'%"{label}"%'
 
 
 def lanes(tx: Tx, now: int) -> dict[str, tuple[int, int | None]]:

@@ -2,11 +2,13 @@
 SELECT jobs.* FROM jobs
 WHERE (CAST(:state AS TEXT) IS NULL OR state = :state) AND (CAST(:project AS TEXT) IS NULL OR project = :project)
     AND (CAST(:batch AS TEXT) IS NULL OR batch = :batch) AND (CAST(:kind AS TEXT) IS NULL OR kind = :kind) AND (:system = 1 OR subject IS NULL)
+    AND (CAST(:label AS TEXT) IS NULL OR labels LIKE :label ESCAPE '!')
 ORDER BY id DESC LIMIT :most;
 
 -- name: jobs_of_batch
 SELECT jobs.* FROM jobs
 WHERE batch = :batch AND (CAST(:state AS TEXT) IS NULL OR state = :state) AND (CAST(:kind AS TEXT) IS NULL OR kind = :kind)
+    AND (CAST(:label AS TEXT) IS NULL OR labels LIKE :label ESCAPE '!')
 ORDER BY id DESC LIMIT :most;
 
 -- name: job_named
