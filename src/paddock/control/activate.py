@@ -45,6 +45,7 @@ async def activate(control: Control, signature: str, body: bytes) -> Activated:
     now = control.clock.now()
     agent = await control.store.redeem(_hash(given.token), given.public_key, given.name, now)
     control.fleet.put(agent)
+    control.tell_of(agent.id)
     control.bus.news()
     return Activated(
         agent=agent.id,

@@ -38,6 +38,8 @@ async def beat(control: Control, agent_id: str, signature: str, body: bytes, cha
     Raises: Unauthorised, Malformed, StaleSession, HelloWanted, OldBeat.
     """
     agent = control.fleet.get(agent_id)
+    if agent is None and control.replica is not None:
+        agent = await control.replica.recognise(agent_id)
     if agent is None:
         raise Unauthorised("unknown agent", hint="activate it with a fresh token")
     verify(body, signature, "beat", agent.verifier)
@@ -46,13 +48,15 @@ async def beat(control: Control, agent_id: str, signature: str, body: bytes, cha
         raise Unauthorised("the beat is another agent's")
     while agent.inflight is not None:
         await asyncio.wait([agent.inflight])
-    if given.session == agent.session:
-        if given.seq == agent.seq and agent.reply:
-            return agent.reply
-        if given.seq <= agent.seq:
-            raise OldBeat()
     agent.inflight = asyncio.get_running_loop().create_future()
     try:
+        if control.replica is not None:
+            await control.replica.verify(agent, given.session, given.seq)
+        if given.session == agent.session:
+            if given.seq == agent.seq and agent.reply:
+                return agent.reply
+            if given.seq <= agent.seq:
+                raise OldBeat()
         agent.reply = await _answer(control, agent, given, chance)
         agent.seq = given.seq
         return agent.reply
@@ -73,10 +77,14 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
     control.idle.put(agent, given.want - (len(out.granted) if out else 0) if ready else 0)
     interval = schedule.beat_interval(len(control.fleet), control.beat_ms)
     agent.interval = interval
+    if control.replica is not None:
+        control.replica.tell(agent)
     bearer = ""
     if now - agent.bearer_at >= _BEARER_EVERY_MS:
         bearer = control.bearers.issue(agent.agent, agent.session)
         agent.bearer_at = now
+    if control.replica is not None and out:
+        await control.replica.know(job.project for job in out.granted)
     jobs, manifest = orders(control, agent, out.granted) if out and out.granted else ((), None)
     reply = Reply(
         now=now,
@@ -101,6 +109,7 @@ async def _greet(control: Control, agent: Presence, given: Beat, now: int) -> li
     if fresh:
         agent.seq, agent.reply, agent.bearer_at = -1, b"", 0
         control.note_leases(agent.agent, 0)
+        control.tell_of(agent.agent)
     if lost or fresh or told:
         control.stir()
     return told
@@ -109,6 +118,7 @@ async def _greet(control: Control, agent: Presence, given: Beat, now: int) -> li
 async def _business(control: Control, agent: Presence, given: Beat, now: int) -> BeatOut | None:
     """What the beat asks of the store; None when it asks nothing, so that an idle beat costs no statement."""
     lanes = lanes_for(control, agent) if given.want and not given.draining else ()
+    hinted = sum(control.lanes[lane][0] for lane in lanes)
     agent.running = len(given.held)
     if given.draining:
         agent.draining = True
@@ -132,8 +142,10 @@ async def _business(control: Control, agent: Presence, given: Beat, now: int) ->
     if out.granted or given.outcomes:
         control.bus.news()
     consume(control, [job.lane for job in out.granted])
-    if out.readied or (lanes and len(out.granted) < given.want):
+    if out.readied:
         control.stir()
+    elif len(out.granted) < min(given.want, hinted):
+        control.recheck()
     return out
 
 

@@ -27,6 +27,7 @@ async def refresh(control: Control) -> None:
     control.lanes_stale = False
     began, told = time.monotonic(), control.lanes_told
     control.lanes = await control.store.lanes(control.clock.now())
+    control.lanes_reads += 1
     ended = time.monotonic()
     control.lanes_rest_until = ended + _REST * (ended - began)
     if told != control.lanes_told:  # what was announced meanwhile may be younger than what was read

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from paddock.control.plane import Control
+from paddock.control.plane import PROJECTS, Control
 from paddock.core.errors import BadInput
 from paddock.core.job import moment
 from paddock.core.limits import MOST_WEIGHT, NEVER
@@ -53,6 +53,7 @@ async def share(control: Control, name: str, raw: object) -> Project:
 
 def _took(control: Control, project: Project) -> Project:
     control.projects[project.name] = project
+    control.bus.news(PROJECTS)
     control.stir()
     return project
 

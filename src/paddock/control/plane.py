@@ -1,35 +1,47 @@
 """The control plane: everything its use cases share, opened and closed as one."""
 
 import asyncio
-import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
+from paddock.bus.base import Bus
 from paddock.bus.memory import MemoryBus
 from paddock.control.clock import Clock
+from paddock.control.keys import Keyring, open_keys
 from paddock.control.logs import LogFiles, Logs
 from paddock.control.presence import Fleet, Idle
 from paddock.store.base import Store
 from paddock.store.records import Project
 from paddock.store.sqlite.driver import SqliteStore
-from paddock.wire.keys import load_or_make
 from paddock.wire.signing import Bearers
+
+if TYPE_CHECKING:
+    from paddock.control.replica import Replica
+
+# What replicas tell each other there is news of: jobs to take, projects, and one agent by its id.
+WORK = "work"
+PROJECTS = "projects"
+AGENT = "agent/"
 
 
 class Control:
     """The parts of one control plane. Intervals are milliseconds."""
 
-    def __init__(self, home: Path, store: Store, beat_ms: int, lease_ms: int) -> None:
+    def __init__(self, home: Path, store: Store, keys: Keyring, beat_ms: int, lease_ms: int) -> None:
         self.home = home
         self.store = store
         self.beat_ms = beat_ms
         self.lease_ms = lease_ms or 3 * beat_ms
         self.clock = Clock()
-        self.bus = MemoryBus()
+        self.bus: Bus = MemoryBus()
         self.logs: Logs = LogFiles(home / "logs")
-        self.job_key = load_or_make(home / "keys" / "job.key", "job")
-        self.directive_key = load_or_make(home / "keys" / "directive.key", "directive")
-        # A new secret each time: bearers open nothing but the wake channel and are replaced at the next beat.
-        self.bearers = Bearers(os.urandom(32))
+        # What it does as one of several on one store; None when it is alone.
+        self.replica: Replica | None = None
+        self.keys = keys
+        self.job_key = keys.job
+        self.directive_key = keys.directive
+        # Good on every replica and after a restart; bearers open nothing but the wake channel.
+        self.bearers = Bearers(keys.directive.derive("bearer"))
         self.fleet = Fleet(())
         self.idle = Idle()
         # Agents that may hold leases.
@@ -40,25 +52,42 @@ class Control:
         self.lanes_stale = True
         # How often jobs were announced; whoever reads the lanes sees by it whether he read too early.
         self.lanes_told = 0
+        # How often the lanes were read.
+        self.lanes_reads = 0
         # Monotonic seconds before which the lanes are not read again.
         self.lanes_rest_until = 0.0
         self.stirred = asyncio.Event()
 
     @classmethod
-    async def open(cls, home: Path, *, beat_ms: int = 60_000, lease_ms: int = 0) -> "Control":
-        """Opens the store and picks up where the last process left off."""
+    async def open(cls, home: Path, *, beat_ms: int = 60_000, lease_ms: int = 0) -> Self:
+        """Opens the store in the home and picks up where the last process left off.
+
+        Raises: StoreUnavailable, NewerSchema, BadKey, OtherKeys.
+        """
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         store = await SqliteStore.open(home / "paddock.db")
-        control = cls(home, store, beat_ms, lease_ms)
-        now = control.clock.now()
-        control.fleet = Fleet(await store.agents())
-        for agent, jobs in (await store.holders()).items():
-            control.note_leases(agent, len(jobs))
-        control.projects = {project.name: project for project in await store.projects()}
-        # Whoever held a lease could not renew it while nobody was here.
-        await store.forgive(now + control.lease_ms, now)
-        await store.advance_changes(now)
+        try:
+            control = cls(home, store, await open_keys(home / "keys", store, Clock().now()), beat_ms, lease_ms)
+            await control.load()
+            now = control.clock.now()
+            # Whoever held a lease could not renew it while nobody was here.
+            await store.forgive(now + control.lease_ms, now)
+            await store.advance_changes(now)
+        except BaseException:
+            await store.close()
+            raise
         return control
+
+    async def load(self) -> None:
+        """Reads what is held in memory."""
+        self.fleet = Fleet(await self.store.agents())
+        for agent, jobs in (await self.store.holders()).items():
+            self.note_leases(agent, len(jobs))
+        await self.read_projects()
+
+    async def read_projects(self) -> None:
+        """Reads the projects anew."""
+        self.projects = {project.name: project for project in await self.store.projects()}
 
     def note_leases(self, agent: str, leases: int) -> None:
         """Takes note of how many leases an agent holds, as the store counted them."""
@@ -71,10 +100,19 @@ class Control:
             self.holding.discard(agent)
 
     def stir(self) -> None:
-        """Says that jobs may have become ready: lanes are read anew, idle agents woken, watchers told."""
+        """Says that jobs may have become ready: lanes are read anew, idle agents woken, replicas and watchers told."""
+        self.recheck()
+        self.bus.news(WORK)
+        self.bus.news()
+
+    def recheck(self) -> None:
+        """Has the lanes read anew, here only."""
         self.lanes_stale = True
         self.stirred.set()
-        self.bus.news()
+
+    def tell_of(self, agent: str) -> None:
+        """Tells other replicas that the store knows something new of an agent."""
+        self.bus.news(AGENT + agent)
 
     async def close(self) -> None:
         """Lets go of everything."""

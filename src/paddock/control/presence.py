@@ -32,6 +32,7 @@ class Presence:
         "seq",
         "session",
         "slots",
+        "stale",
         "verifier",
         "version",
     )
@@ -45,6 +46,8 @@ class Presence:
         self.reply = b""
         self.inflight: Any = None
         self.bearer_at = 0
+        # Whether another replica may know better; see `replica`.
+        self.stale = True
         self.running = 0
         # Leases as the store last counted them, and slots that the last beat left free.
         self.leases = 0

@@ -53,7 +53,9 @@ class Reaper:
         now = control.clock.now()
         slept = now - self._last - int(TICK_S * 1_000)
         self._last = now
-        if slept > control.lease_ms // 3:
+        if control.replica is not None:
+            await control.replica.round(now)
+        elif slept > control.lease_ms // 3:
             await control.store.forgive(now + control.lease_ms, now)
         elif control.holding and await control.store.expire(now):
             control.stir()
@@ -63,6 +65,8 @@ class Reaper:
             control.lanes_stale = True
         await dispatch.refresh(control)
         dispatch.wake_idle(control)
+        if control.replica is not None:
+            control.replica.wake_fallback()
         self.last_success = now
 
     async def _wait(self) -> None:

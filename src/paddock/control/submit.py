@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 
 from paddock.control.dispatch import announce
-from paddock.control.plane import Control
+from paddock.control.plane import PROJECTS, WORK, Control
 from paddock.core import matching
 from paddock.core.errors import BadInput
 from paddock.core.job import Batch, parse_batch, settle
@@ -58,6 +58,7 @@ async def submit_batch(control: Control, batch: Batch) -> dict[str, object]:
         control.lanes_told += 1
         if misread:
             control.stir()
+    control.bus.news(WORK)
     control.bus.news()
     return {"batch": made.batch, "jobs": [_told(job, name, name in made.twins) for job, name in made.jobs]}
 
@@ -88,6 +89,7 @@ async def add_project(control: Control, raw: object) -> Project:
         Project(name=name, repo=repo, branch=branch, checks=checks, created=control.clock.now())
     )
     control.projects[project.name] = project
+    control.bus.news(PROJECTS)
     control.bus.news()
     return project
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from paddock.store.operations import Operations
 from paddock.store.ops import replicas
-from paddock.store.records import Pulse
+from paddock.store.records import Agent, Pulse
 
 
 class ReplicaOps(Operations):
@@ -24,6 +24,9 @@ class ReplicaOps(Operations):
 
     async def agents_touched(self, after: int) -> list[str]:
         return await self._read(lambda tx: [row["agent"] for row in tx.all("agents_touched", after=after)])
+
+    async def standing_of(self, agent: str) -> tuple[Agent, int]:
+        return await self._read(lambda tx: replicas.standing_of(tx, agent))
 
     async def log_size(self, job: str, epoch: int, stream: str) -> int:
         where = {"job": job, "epoch": epoch, "stream": stream}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from paddock.store.records import Pulse
+from paddock.store.records import Agent, Pulse
 
 
 class ReplicaStore(Protocol):
@@ -26,6 +26,9 @@ class ReplicaStore(Protocol):
 
     async def agents_touched(self, after: int) -> list[str]:
         """Agents that were activated, booted, drained or resumed behind this row of the journal."""
+
+    async def standing_of(self, agent: str) -> tuple[Agent, int]:
+        """An agent by its id, and how many leases it holds. Raises: NotFound."""
 
     async def log_size(self, job: str, epoch: int, stream: str) -> int:
         """Bytes stored of a run's output."""

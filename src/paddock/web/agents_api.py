@@ -107,6 +107,8 @@ class AgentApi:
     async def _log(self, path: str, agent: str, signature: str, body: bytes) -> bytes:
         control = self._control
         known = control.fleet.get(agent)
+        if known is None and control.replica is not None:
+            known = await control.replica.recognise(agent)
         if known is None:
             raise Unauthorised("unknown agent")
         verify(body, signature, "log", known.verifier)

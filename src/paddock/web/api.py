@@ -144,6 +144,7 @@ async def drain_agent(request: Request) -> Response:
         raise BadInput("draining: expected true or false", where="draining")
     agent = await control.store.agent(request.path_params["ref"])
     control.fleet.put(await control.store.drain(agent.id, draining, control.clock.now()))
+    control.tell_of(agent.id)
     control.stir()
     control.bus.wake([agent.id])
     held = (await control.store.holders()).get(agent.id, [])

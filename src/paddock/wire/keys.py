@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import os
 import stat
 from pathlib import Path
@@ -39,6 +40,10 @@ class Signer:
     def sign(self, message: bytes) -> bytes:
         """64 bytes of signature."""
         return self._key.sign(message).signature
+
+    def derive(self, purpose: str) -> bytes:
+        """32 secret bytes for another purpose; the key cannot be found from them."""
+        return hmac.digest(bytes(self._key), purpose.encode(), hashlib.sha256)
 
     def __repr__(self) -> str:
         return f"Signer({self.keyid})"

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from paddock.core.errors import NotFound
 from paddock.core.states import JobState
 from paddock.store.base import Store
 from paddock.store.conformance.bench import LANES, NOW, TTL, Bench, Check
@@ -78,6 +79,22 @@ async def tells_which_agents_have_changed(store: Store) -> None:
     assert await store.agents_touched(start) == [other[0]]
 
 
+async def says_where_an_agent_stands(store: Store) -> None:
+    bench = Bench(store)
+    await bench.project()
+    who = await bench.agent("a")
+    await bench.submit({"id": "x"}, {"id": "y"})
+    found, leases = await store.standing_of(who[0])
+    assert (found.id, found.session, leases) == (*who, 0)
+    await bench.beat(who, 2)
+    assert (await store.standing_of(who[0]))[1] == 2
+    try:
+        await store.standing_of("a")  # its name is no id
+        raise AssertionError("a name was taken for an id")
+    except NotFound:
+        pass
+
+
 async def grants_nothing_to_a_session_that_was_replaced(store: Store) -> None:
     bench = Bench(store)
     await bench.project()
@@ -110,6 +127,7 @@ CHECKS: tuple[Check, ...] = (
     a_clock_that_is_behind_does_not_turn_back_the_care,
     tells_in_one_look_what_wants_doing,
     tells_which_agents_have_changed,
+    says_where_an_agent_stands,
     grants_nothing_to_a_session_that_was_replaced,
     keeps_logs_whole,
 )

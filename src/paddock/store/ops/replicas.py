@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from paddock.core.errors import NotFound
 from paddock.store.ops import leasing
-from paddock.store.ops.work import Work
-from paddock.store.records import Pulse
+from paddock.store.ops.work import Work, record
+from paddock.store.records import Agent, Pulse
 from paddock.store.statements import Tx
 
 # Leases are forgiven when nobody kept them for a third of their length, and the care is noted down four times as often.
@@ -39,15 +40,22 @@ def keep(work: Work, lease: int) -> tuple[Sequence[str], int]:
     unkept = work.now - int(found or 0)
     lost: Sequence[str] = []
     forgiven = 0
-    if unkept > lease // FORGIVE_AFTER:
-        forgiven = leasing.forgive(work, work.now + lease)
-        if forgiven and found is not None:
-            work.journal("leases.forgiven", None, None, leases=forgiven, unkept_ms=unkept)
-    else:
+    if unkept <= lease // FORGIVE_AFTER:
         lost = leasing.expire(work, work.now)
+    elif (work.tx.value("next_expiry") or work.now + lease) < work.now + lease - lease // FORGIVE_AFTER:
+        forgiven = leasing.forgive(work, work.now + lease)
+        work.journal("leases.forgiven", None, None, leases=forgiven, unkept_ms=unkept)
     if unkept >= lease // NOTE_AFTER:
         work.tx.run("set_fact", name="kept", value=str(work.now))
     return lost, forgiven
+
+
+def standing_of(tx: Tx, agent: str) -> tuple[Agent, int]:
+    """An agent by its id, and how many leases it holds. Raises: NotFound."""
+    row = tx.one("agent", id=agent)
+    if row is None:
+        raise NotFound(f"no agent {agent!r}")
+    return record(Agent, row), tx.value("leases_counted", agent=agent)
 
 
 def log_size(tx: Tx, where: Mapping[str, object]) -> int:
