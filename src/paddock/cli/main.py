@@ -26,6 +26,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "submit": "submit jobs from a file or from flags",
         "jobs": "list jobs, or cancel, retry, park or prioritise many",
         "job": "show, explain, follow, cancel or retry one job",
+        "schedule": "submit batches again and again",
         "review": "list, show, approve or reject changes",
         "gate": "say whether a change may merge",
         "fan-out": "say whether running side by side pays",

@@ -56,6 +56,8 @@ class Control:
         self.lanes_reads = 0
         # Monotonic seconds before which the lanes are not read again.
         self.lanes_rest_until = 0.0
+        # Epoch milliseconds at which schedules are looked at next.
+        self.schedules_at = 0
         self.stirred = asyncio.Event()
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The control plane's own pulse: leases that ran out, jobs whose delay is over, idle agents to wake.
+"""The control plane's own pulse: leases that ran out, jobs whose delay is over, schedules, idle agents to wake.
 
 It is no job in the queue that it repairs. It distrusts itself first: when it finds that it slept (a suspended machine,
 a blocked process), everyone gets one full lease, for nobody could renew meanwhile.
@@ -9,7 +9,7 @@ import contextlib
 import logging
 import time
 
-from paddock.control import dispatch
+from paddock.control import dispatch, schedules
 from paddock.control.plane import Control
 from paddock.core.errors import PaddockError
 
@@ -59,6 +59,7 @@ class Reaper:
             await control.store.forgive(now + control.lease_ms, now)
         elif control.holding and await control.store.expire(now):
             control.stir()
+        await schedules.fire(control, now)
         due = dispatch.next_due(control)
         control.stirred.clear()
         if due is not None and due <= now:
@@ -75,6 +76,7 @@ class Reaper:
         due = dispatch.next_due(self._control)
         if due is not None:
             timeout = min(timeout, max(0.01, (due - self._control.clock.now()) / 1_000))
+        timeout = min(timeout, max(0.01, (self._control.schedules_at - self._control.clock.now()) / 1_000))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self._control.stirred.wait()

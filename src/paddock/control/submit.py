@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 
 from paddock.control.dispatch import announce
 from paddock.control.plane import PROJECTS, WORK, Control
 from paddock.core import matching
 from paddock.core.errors import BadInput
-from paddock.core.job import Batch, parse_batch, settle
+from paddock.core.job import Batch, Job, parse_batch, settle
 from paddock.core.scope import check_rule
 from paddock.store.records import Project, Submission
 
@@ -26,14 +27,7 @@ async def submit(control: Control, raw: object) -> dict[str, object]:
 async def submit_batch(control: Control, batch: Batch) -> dict[str, object]:
     """The same for a batch that is parsed already."""
     settled = settle(batch)
-    project = control.projects.get(batch.project)
-    if project is not None and not project.checks:
-        asking = next((job.name for job in settled if job.accept), None)
-        if asking is not None:
-            raise BadInput(
-                f"job {asking!r} names tests to accept, but project {project.name!r} has no checks that would run them",
-                hint="`paddock project add --check` sets them",
-            )
+    check_accepted(control, batch.project, settled)
     opens = batch.opens_after
     submission = Submission(
         project=batch.project,
@@ -65,6 +59,19 @@ async def submit_batch(control: Control, batch: Batch) -> dict[str, object]:
 
 def _told(job: str, name: str, twin: bool) -> dict[str, object]:
     return {"id": job, "name": name, "duplicate": True} if twin else {"id": job, "name": name}
+
+
+def check_accepted(control: Control, project_name: str, jobs: Sequence[Job]) -> None:
+    """Raises: BadInput for tests to accept where no checks would run them."""
+    project = control.projects.get(project_name)
+    if project is None or project.checks:
+        return
+    asking = next((job.name for job in jobs if job.accept), None)
+    if asking is not None:
+        raise BadInput(
+            f"job {asking!r} names tests to accept, but project {project.name!r} has no checks that would run them",
+            hint="`paddock project add --check` sets them",
+        )
 
 
 async def add_project(control: Control, raw: object) -> Project:

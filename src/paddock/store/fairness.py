@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from paddock.store.records import Many, ManyDone, Project
+from paddock.store.records import Fired, Firing, Many, ManyDone, NewSchedule, Project, Schedule
 
 
 class FairStore(Protocol):
@@ -22,3 +22,15 @@ class FairStore(Protocol):
 
     async def act_on(self, action: str, jobs: Sequence[str], by: str, priority: int, now: int) -> ManyDone:
         """One step of an action on many: cancel, retry, park or priority."""
+
+    async def add_schedule(self, given: NewSchedule, now: int) -> Schedule: ...
+    async def schedule(self, ref: str) -> Schedule: ...
+    async def schedules(self) -> list[Schedule]: ...
+    async def firings(self, schedule: str) -> list[Firing]: ...
+    async def pause_schedule(self, ref: str, paused: bool, by: str, now: int) -> Schedule: ...
+    async def remove_schedule(self, ref: str, by: str, now: int) -> Schedule: ...
+    async def schedules_next(self, most: int) -> list[tuple[str, int]]:
+        """Schedules with the time that each is due next, the soonest first."""
+
+    async def fire(self, schedule: str, due: int, now: int) -> Fired:
+        """Submits what is due and moves the time on; whoever comes second does nothing."""

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from paddock.store.operations import Operations
-from paddock.store.ops import bulk, limiting
-from paddock.store.records import Many, ManyDone, Project
+from paddock.store.ops import bulk, limiting, scheduling
+from paddock.store.ops.work import records
+from paddock.store.records import Fired, Firing, Many, ManyDone, NewSchedule, Project, Schedule
 
 
 class FairOps(Operations):
@@ -27,3 +28,27 @@ class FairOps(Operations):
 
     async def act_on(self, action: str, jobs: Sequence[str], by: str, priority: int, now: int) -> ManyDone:
         return await self._write(now, lambda work: bulk.step(work, action, jobs, by, priority))
+
+    async def add_schedule(self, given: NewSchedule, now: int) -> Schedule:
+        return await self._write(now, lambda work: scheduling.add(work, given))
+
+    async def schedule(self, ref: str) -> Schedule:
+        return await self._read(lambda tx: scheduling.find(tx, ref))
+
+    async def schedules(self) -> list[Schedule]:
+        return await self._read(lambda tx: records(Schedule, tx.all("schedules")))
+
+    async def firings(self, schedule: str) -> list[Firing]:
+        return await self._read(lambda tx: scheduling.firings(tx, schedule))
+
+    async def pause_schedule(self, ref: str, paused: bool, by: str, now: int) -> Schedule:
+        return await self._write(now, lambda work: scheduling.set_paused(work, ref, paused, by))
+
+    async def remove_schedule(self, ref: str, by: str, now: int) -> Schedule:
+        return await self._write(now, lambda work: scheduling.remove(work, ref, by))
+
+    async def schedules_next(self, most: int) -> list[tuple[str, int]]:
+        return await self._read(lambda tx: [(row["id"], row["next_at"]) for row in tx.all("schedules_next", most=most)])
+
+    async def fire(self, schedule: str, due: int, now: int) -> Fired:
+        return await self._write(now, lambda work: scheduling.fire(work, schedule, due))

@@ -310,3 +310,43 @@ class ManyDone(Record, frozen=True, kw_only=True):
 
     done: int
     agents: tuple[str, ...]
+
+
+class NewSchedule(Record, frozen=True, kw_only=True):
+    """A schedule on its way in: either `cron` in `zone`, or `every` milliseconds; `submits` is a batch as written."""
+
+    name: str
+    project: str
+    submits: dict[str, Any]
+    cron: str = ""
+    zone: str = "UTC"
+    every: int | None = None
+    # While jobs of an earlier firing have not ended: skip, queue or replace.
+    overlap: str = "skip"
+    # Whether a time that was missed is made good.
+    catch_up: bool = True
+
+
+class Schedule(NewSchedule, frozen=True, kw_only=True):
+    """A schedule as it stands."""
+
+    id: str
+    paused: bool
+    next_at: int
+    created: int
+
+
+class Firing(Record, frozen=True, kw_only=True):
+    """One time at which a schedule was due: the batch it made, or why it made none."""
+
+    schedule: str
+    at: int
+    batch: str | None
+    reason: str
+
+
+class Fired(Record, frozen=True, kw_only=True):
+    """What came of a time that was due: the batch, and when the schedule is due next; None for never."""
+
+    batch: str | None = None
+    next_at: int | None

@@ -9,7 +9,7 @@ from paddock.core.errors import BadInput, Conflict, NotFound, StaleSession, Unau
 from paddock.core.settlement import MAX_LOSSES
 from paddock.core.states import AttemptState, ChangeState, JobState
 from paddock.store.base import Store
-from paddock.store.conformance import limits, replicas
+from paddock.store.conformance import limits, replicas, schedules
 from paddock.store.conformance.bench import NOW, TTL, Bench, Check, done, report
 from paddock.store.records import JobFilter, Project
 from paddock.wire.messages import Held, Outcome
@@ -300,4 +300,5 @@ CHECKS: tuple[Check, ...] = (
     journals_in_the_same_transaction,
     *replicas.CHECKS,
     *limits.CHECKS,
+    *schedules.CHECKS,
 )

@@ -21,8 +21,7 @@ def submit(work: Work, given: Submission) -> Submitted:
 
     Raises: NotFound for an unknown project or batch.
     """
-    if work.tx.one("project", name=given.project) is None:
-        raise NotFound(f"unknown project {given.project!r}", hint="`paddock project add` registers a repository")
+    known_project(work, given.project)
     batch = work.new_id("b")
     closed = _is_closed(work, given)
     work.tx.run(
@@ -50,6 +49,12 @@ def submit(work: Work, given: Submission) -> Submitted:
     work.readied = JobState.READY in states
     _tell(work, given, batch, fresh, ids)
     return Submitted(batch=batch, jobs=tuple((ids[job.name], job.name) for job in given.jobs), twins=frozenset(twins))
+
+
+def known_project(work: Work, name: str) -> None:
+    """Raises: NotFound."""
+    if work.tx.one("project", name=name) is None:
+        raise NotFound(f"unknown project {name!r}", hint="`paddock project add` registers a repository")
 
 
 def _twins(work: Work, given: Submission) -> dict[str, str]:

@@ -13,7 +13,8 @@ R = TypeVar("R", bound=Record)
 
 # Columns that hold JSON.
 _JSON = frozenset(
-    {"checks", "payload", "scope", "requires", "accept", "files", "result", "kinds", "capabilities", "data", "labels"}
+    {"checks", "payload", "scope", "requires", "accept", "files", "result", "kinds", "capabilities", "data"}
+    | {"labels", "submits"}
 )
 
 

@@ -37,12 +37,12 @@ CREATE TABLE starts (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX starts_at ON starts (limit_name, at);
 
--- batch: what is submitted at each firing, as JSON. Either cron with its zone, or every (milliseconds).
+-- submits: the batch that each firing submits, as JSON. Either cron with its zone, or every (milliseconds).
 CREATE TABLE schedules (
     id         TEXT PRIMARY KEY,
     name       TEXT NOT NULL UNIQUE,
     project    TEXT NOT NULL,
-    batch      TEXT NOT NULL,
+    submits    TEXT NOT NULL,
     cron       TEXT NOT NULL DEFAULT '',
     zone       TEXT NOT NULL DEFAULT '',
     every      INTEGER,
