@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.load import request
 from bench.place import Place, free_port, on_core
 from paddock.cli.local_fleet import Part
 
@@ -86,8 +87,12 @@ class Fleet:
         return self._ask("POST", path, json.dumps(body).encode())
 
     def _ask(self, method: str, path: str, body: bytes | None) -> Any:
-        self._link.request(method, path, body, {"content-type": "application/json"})
-        answer = self._link.getresponse()
+        if self._link.sock is None:
+            self._link.connect()
+        # One write, so that the request is one packet; http.client sends the body by itself.
+        self._link.sock.sendall(request(method, path, self.port, body or b""))
+        answer = http.client.HTTPResponse(self._link.sock, method=method)
+        answer.begin()
         raw = answer.read()
         if answer.status >= 400:
             raise RuntimeError(f"{method} {path} answers {answer.status}: {raw[:300]!r}")

@@ -2,7 +2,8 @@
 
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,6 +46,8 @@ class Journal:
         self._db.executescript(_SCHEMA)
         self._make_room(path.with_name(f"{path.name}-wal"))
         self._forget()
+        # How many outcomes lie in the outbox, so that an idle beat asks nothing of the disk.
+        self._outcomes = int(self._db.execute("SELECT count(*) FROM outbox").fetchone()[0])
 
     def _make_room(self, log: Path) -> None:
         """Grows the write-ahead log once; a write into room that is there takes half the time."""
@@ -72,27 +75,45 @@ class Journal:
         """
         if not orders and not settled:
             return
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany("DELETE FROM outbox WHERE job = ? AND epoch = ?", settled)
-        proof = None
-        if manifest:
-            latest = max(order.exp for order, _ in orders)
-            kept = self._db.execute("INSERT INTO manifests (exp, envelope) VALUES (?, ?)", (latest, manifest))
-            proof = kept.lastrowid
-        rows = [(order.job, order.epoch, order.nonce, order.exp, envelope, proof) for order, envelope in orders]
-        self._db.executemany("INSERT OR REPLACE INTO accepted VALUES (?, ?, ?, ?, ?, ?)", rows)
-        self._db.execute("COMMIT")
+        told = 0
+        with self._transaction():
+            if settled:
+                told = self._db.executemany("DELETE FROM outbox WHERE job = ? AND epoch = ?", settled).rowcount
+            proof = None
+            if manifest:
+                latest = max(order.exp for order, _ in orders)
+                kept = self._db.execute("INSERT INTO manifests (exp, envelope) VALUES (?, ?)", (latest, manifest))
+                proof = kept.lastrowid
+            rows = [(order.job, order.epoch, order.nonce, order.exp, envelope, proof) for order, envelope in orders]
+            self._db.executemany("INSERT OR REPLACE INTO accepted VALUES (?, ?, ?, ?, ?, ?)", rows)
+        self._outcomes -= told
 
     def put(self, outcomes: Sequence[Outcome]) -> None:
         """Puts outcomes into the outbox. The first word on an attempt stands."""
+        if not outcomes:
+            return
         rows = [(o.job, o.epoch, msgspec.json.encode(o)) for o in outcomes]
+        with self._transaction():
+            added = self._db.executemany("INSERT OR IGNORE INTO outbox VALUES (?, ?, ?)", rows).rowcount
+        self._outcomes += added
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of it, or nothing: a write that fails leaves the file as it was and the next one free to begin."""
         self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany("INSERT OR IGNORE INTO outbox VALUES (?, ?, ?)", rows)
-        self._db.execute("COMMIT")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
 
     def pending(self, most_bytes: int) -> list[Told]:
         """Outcomes that were not acknowledged, oldest first: at least one, and no more than fit."""
         out: list[Told] = []
+        if not self._outcomes:
+            return out
         for job, epoch, body in self._db.execute("SELECT job, epoch, body FROM outbox ORDER BY rowid LIMIT 1000"):
             most_bytes -= len(body)
             if out and most_bytes < 0:
@@ -102,7 +123,7 @@ class Journal:
 
     def waiting(self, session: str, sent: int) -> list[tuple[str, int]]:
         """Attempts of a session whose outcomes were not acknowledged, when there are more outcomes than `sent`."""
-        if self._db.execute("SELECT count(*) FROM outbox").fetchone()[0] <= sent:
+        if self._outcomes <= sent:
             return []
         rows = self._db.execute(
             "SELECT job, epoch FROM outbox WHERE json_extract(CAST(body AS TEXT), '$.session') = ?", (session,)

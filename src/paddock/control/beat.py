@@ -4,6 +4,7 @@ import asyncio
 
 import msgspec
 
+from paddock.control import offer
 from paddock.control.dispatch import consume, lanes_for, orders
 from paddock.control.plane import Control
 from paddock.control.presence import Presence
@@ -124,6 +125,9 @@ async def _business(control: Control, agent: Presence, given: Beat, now: int) ->
         agent.draining = True
     if not (given.outcomes or given.held or lanes or agent.leases):
         return None
+    offered = await offer.taken(control, given)
+    if offered is not None:
+        return BeatOut(acks=(), stops=(), granted=offered, leases=len(offered), readied=False)
     out = await control.store.beat(
         BeatIn(
             agent=agent.agent,

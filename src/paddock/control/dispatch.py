@@ -64,7 +64,7 @@ def wake_idle(control: Control) -> None:
     now = control.clock.now()
     chosen: list[str] = []
     for profile, agents in control.idle.groups():
-        for lane in [lane for lane in open_ if _fits(profile, lane)]:
+        for lane in [lane for lane in open_ if fits(profile, lane)]:
             while agents and open_[lane] > 0:
                 _, agent = agents.popitem()  # it comes back with its next beat
                 if agent.online(now) and not agent.draining:
@@ -82,10 +82,11 @@ def lanes_for(control: Control, agent: Presence) -> tuple[str, ...]:
     """The lanes with work that this agent can take."""
     if agent.draining:
         return ()
-    return tuple(lane for lane, (jobs, _) in control.lanes.items() if jobs and _fits(agent.profile, lane))
+    return tuple(lane for lane, (jobs, _) in control.lanes.items() if jobs and fits(agent.profile, lane))
 
 
-def _fits(profile: Profile, lane: str) -> bool:
+def fits(profile: Profile, lane: str) -> bool:
+    """Whether agents of this profile can take the lane's jobs."""
     kinds_, capabilities = profile
     _, kind, requires = matching.parse_lane(lane)
     return kind in kinds_ and capabilities.issuperset(requires)

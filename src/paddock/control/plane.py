@@ -16,6 +16,7 @@ from paddock.store.sqlite.driver import SqliteStore
 from paddock.wire.signing import Bearers
 
 if TYPE_CHECKING:
+    from paddock.control.offer import Offer
     from paddock.control.replica import Replica
 
 # What replicas tell each other there is news of: jobs to take, projects, and one agent by its id.
@@ -52,6 +53,8 @@ class Control:
         self.lanes_stale = True
         # How often jobs were announced; whoever reads the lanes sees by it whether he read too early.
         self.lanes_told = 0
+        # What idle agents were granted ahead of their beat, by agent; see `offer`.
+        self.offers: dict[str, Offer] = {}
         # How often the lanes were read.
         self.lanes_reads = 0
         # Monotonic seconds before which the lanes are not read again.
@@ -61,15 +64,16 @@ class Control:
         self.stirred = asyncio.Event()
 
     @classmethod
-    async def open(cls, home: Path, *, beat_ms: int = 60_000, lease_ms: int = 0) -> Self:
-        """Opens the store in the home and picks up where the last process left off.
+    async def open(cls, home: Path, *, keys: Path | None = None, beat_ms: int = 60_000, lease_ms: int = 0) -> Self:
+        """Opens the store in the home and picks up where the last process left off; `keys` is `<home>/keys` by default.
 
         Raises: StoreUnavailable, NewerSchema, BadKey, OtherKeys.
         """
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         store = await SqliteStore.open(home / "paddock.db")
         try:
-            control = cls(home, store, await open_keys(home / "keys", store, Clock().now()), beat_ms, lease_ms)
+            ring = await open_keys(keys or home / "keys", store, Clock().now())
+            control = cls(home, store, ring, beat_ms, lease_ms)
             await control.load()
             now = control.clock.now()
             # Whoever held a lease could not renew it while nobody was here.

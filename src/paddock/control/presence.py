@@ -26,6 +26,7 @@ class Presence:
         "kinds",
         "last_seen",
         "leases",
+        "listening",
         "name",
         "reply",
         "running",
@@ -49,16 +50,22 @@ class Presence:
         # Whether another replica may know better; see `replica`.
         self.stale = True
         self.running = 0
+        # Wake channels that are open here.
+        self.listening = 0
         # Leases as the store last counted them, and slots that the last beat left free.
         self.leases = 0
         self.free = 0
         self.update(record)
 
     def update(self, record: Agent) -> None:
-        """Takes over what the agent says of itself."""
-        self.name = record.name
+        """Takes over what the agent says of itself, and its session."""
         self.generation = record.generation
         self.session = record.session
+        self.describe(record)
+
+    def describe(self, record: Agent) -> None:
+        """Takes over what the agent says of itself."""
+        self.name = record.name
         self.version = record.version
         self.kinds = frozenset(record.kinds)
         self.capabilities = frozenset(record.capabilities)

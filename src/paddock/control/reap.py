@@ -9,7 +9,7 @@ import contextlib
 import logging
 import time
 
-from paddock.control import dispatch, schedules
+from paddock.control import dispatch, offer, schedules
 from paddock.control.plane import Control
 from paddock.core.errors import PaddockError
 
@@ -59,6 +59,7 @@ class Reaper:
             await control.store.forgive(now + control.lease_ms, now)
         elif control.holding and await control.store.expire(now):
             control.stir()
+        await offer.recall(control, now)
         await schedules.fire(control, now)
         due = dispatch.next_due(control)
         control.stirred.clear()

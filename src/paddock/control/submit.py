@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
+from paddock.control import offer
 from paddock.control.dispatch import announce
 from paddock.control.plane import PROJECTS, WORK, Control
 from paddock.core import matching
@@ -37,16 +38,30 @@ async def submit_batch(control: Control, batch: Batch) -> dict[str, object]:
         opens_done=opens.done if opens else 0,
     )
     now = control.clock.now()
-    storing = asyncio.ensure_future(control.store.submit(submission, now))
-    await asyncio.sleep(0)  # it stands in the store's queue now, before any beat that the announcement brings
     at_once = [job for job in settled if not (job.depends_on or job.not_before > now)]
-    announce(control, Counter(matching.lane(batch.project, job.kind, job.requires, job.limits) for job in at_once))
+    lanes = Counter(matching.lane(batch.project, job.kind, job.requires, job.limits) for job in at_once)
+    offered = offer.find(control, lanes)
+    storing = asyncio.ensure_future(control.store.submit(submission, now, offered.ahead if offered else None))
+    await asyncio.sleep(0)  # it stands in the store's queue now, before any beat that the announcement brings
+    if offered:
+        control.bus.wake([offered.ahead.agent])
+    else:
+        announce(control, lanes)
     reads = control.lanes_reads
     try:
         made = await storing
-        misread = reads != control.lanes_reads or any(job.not_before > now for job in settled)
+        if offered:
+            offered.granted.set_result(made.ahead)
+            await asyncio.sleep(0)  # the agent's answer goes out before the submitter's
+        misread = (
+            reads != control.lanes_reads
+            or any(job.not_before > now for job in settled)
+            or bool(offered and len(made.ahead) < len(at_once))
+        )
     except BaseException:
         misread = True
+        if offered:
+            offered.granted.set_result(())
         raise
     finally:  # lanes that were read meanwhile, or are being read, may have been read too early
         control.lanes_told += 1

@@ -7,7 +7,7 @@ from paddock.core.errors import BadInput, Unauthorised
 from paddock.core.gate import Verdict
 from paddock.store.base import Fate
 from paddock.store.fairness_ops import FairOps
-from paddock.store.ops import changing, deciding, leasing, reading, submitting
+from paddock.store.ops import changing, deciding, leasing, reading
 from paddock.store.ops.work import Work, record, records, to_json
 from paddock.store.records import (
     Agent,
@@ -92,8 +92,11 @@ class StoreDriver(FairOps, ReplicaOps):
 
     # Jobs
 
-    async def submit(self, submission: Submission, now: int) -> Submitted:
-        return await self._write(now, lambda work: submitting.submit(work, submission))
+    async def submit(self, submission: Submission, now: int, ahead: BeatIn | None = None) -> Submitted:
+        return await self._write(now, lambda work: leasing.submit(work, submission, ahead))
+
+    async def recall(self, ahead: BeatIn) -> int:
+        return await self._write(ahead.now, lambda work: leasing.recall(work, ahead))
 
     async def cancel(self, job: str, now: int) -> JobRecord:
         return await self._write(now, lambda work: deciding.cancel(work, job))

@@ -198,8 +198,8 @@ class Submitted(Record, frozen=True, kw_only=True):
     batch: str
     jobs: tuple[tuple[str, str], ...]
     twins: frozenset[str] = frozenset()
-    # How many leases were granted ahead of a beat.
-    ahead: int = 0
+    # Leases granted ahead of a beat.
+    ahead: "tuple[Granted, ...]" = ()
 
 
 class BeatIn(Record, frozen=True, kw_only=True):

@@ -138,8 +138,15 @@ class AgentApi:
         await asyncio.gather(gone, told, return_exceptions=True)
 
     async def _tell(self, agent: str, send: Send) -> None:
-        async for _ in self._control.bus.wakes(agent):
-            await send({"type": "http.response.body", "body": b"data: beat\n\n", "more_body": True})
+        known = self._control.fleet.get(agent)
+        if known is not None:
+            known.listening += 1
+        try:
+            async for _ in self._control.bus.wakes(agent):
+                await send({"type": "http.response.body", "body": b"data: beat\n\n", "more_body": True})
+        finally:
+            if known is not None:
+                known.listening -= 1
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from paddock.core import matching
 from paddock.core.errors import NotFound, StaleSession
 from paddock.store.base import Fate
-from paddock.store.ops import finishing, telling
+from paddock.store.ops import finishing, submitting, telling
 from paddock.store.ops.work import Work, records, to_json
-from paddock.store.records import BeatIn, BeatOut, Granted, JobRecord, SessionStart
+from paddock.store.records import BeatIn, BeatOut, Granted, JobRecord, SessionStart, Submission, Submitted
 from paddock.store.statements import Row
 
 EXPIRE_MOST = 500
@@ -29,6 +31,23 @@ def beat(work: Work, given: BeatIn) -> BeatOut:
         leases=len(leases) - returned + len(granted) - len(repeated),
         readied=work.readied,
     )
+
+
+def submit(work: Work, given: Submission, ahead: BeatIn | None) -> Submitted:
+    """Stores a batch, and grants what a beat that has yet to come would be granted; that beat will find it."""
+    made = submitting.submit(work, given)
+    if ahead is None:
+        return made
+    return msgspec.structs.replace(made, ahead=tuple(_claim(work, ahead, ahead.want)))
+
+
+def recall(work: Work, ahead: BeatIn) -> int:
+    """Takes back what was granted ahead of a beat that has not come; returns how many leases."""
+    rows = work.tx.all("leases_held", agent=ahead.agent)
+    waiting = [row["id"] for row in rows if (row["session"], row["seq"]) == (ahead.session, ahead.seq)]
+    for job in waiting:
+        finishing.take_back(work, work.job(job), "undelivered")
+    return len(waiting)
 
 
 def _renew(work: Work, given: BeatIn, leases: dict[str, Row]) -> tuple[tuple[str, int, str], ...]:
