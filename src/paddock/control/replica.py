@@ -56,6 +56,10 @@ class Replica:
         """Whether the store has answered lately."""
         return time.monotonic() - self._looked < 3 * self._every + 2
 
+    def due_now(self) -> None:
+        """Has the next round look at the store."""
+        self._due = 0.0
+
     def start(self) -> None:
         """Begins to listen to the other replicas."""
         self._task = asyncio.create_task(self._listen(), name="replica")
@@ -196,7 +200,7 @@ class Replica:
                 known.stale = True
 
     async def _read_touched(self) -> None:
-        """Reads the agents that are new or have changed; of those known only what no beat of theirs depends on."""
+        """Reads the agents that are new or have changed; a known one's session is its next beat's business."""
         if not (self._touched or self._all_touched):
             return
         touched, self._touched = self._touched, set()
@@ -218,8 +222,11 @@ class Replica:
             known = fleet.get(record.id)
             if known is None:
                 fleet.put(record)
-            else:
-                known.draining = record.draining
+                continue
+            for idle in (self._control.idle, self._elsewhere):
+                idle.drop(known)
+            known.describe(record)
+            self._elsewhere.put(known, known.free)
 
     def _meet(self, sightings: Iterable[Sighting]) -> None:
         for seen in sightings:
