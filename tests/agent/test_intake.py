@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,9 +15,9 @@ import pytest
 from paddock.agent.intake import CLOCK_LEEWAY_MS, LONGEST_MS, REFUSALS, Gatekeeper, Refusal, evidence
 from paddock.agent.journal import Journal
 from paddock.core.job import Files, Scope
-from paddock.wire.envelope import Envelope, Signature, seal
+from paddock.wire.envelope import Envelope, Signature, digest, payload_type, seal, wrap
 from paddock.wire.keys import Signer, Verifier
-from paddock.wire.messages import Base, Grant, JobOrder, Limits, Outcome, encode
+from paddock.wire.messages import Base, Grant, JobOrder, Limits, Manifest, Outcome, encode
 
 NOW = 1_800_000_000_000
 JOB, DIRECTIVE, FOREIGN = Signer(b"j" * 32, "job"), Signer(b"d" * 32, "directive"), Signer(b"f" * 32, "job")
@@ -127,6 +128,66 @@ def test_a_host_that_cannot_contain_refuses_what_must_be_contained(untouched: Jo
     assert caught.value.told == "not_capable"
     plain = order(kind="noop", payload={}, base=None)
     assert gate(untouched, contains=False).open(grant(plain)) == plain
+
+
+def listed(*orders: JobOrder, agent: str = "a1", signer: Signer = JOB, role: str = "manifest") -> Envelope:
+    kind = payload_type("job")
+    digests = tuple(digest(kind, encode(each)) for each in orders)
+    return seal(encode(Manifest(agent=agent, digests=digests)), role, signer)
+
+
+def bare(given: JobOrder) -> Grant:
+    return grant(given, order=wrap(encode(given), "job"))
+
+
+def told(found: list[JobOrder | Refusal]) -> list[str]:
+    return [each.told if isinstance(each, Refusal) else each.job for each in found]
+
+
+def test_a_manifest_vouches_for_the_orders_it_lists_and_no_others(untouched: Journal) -> None:
+    first, second, other = ORDER, order(job="j2"), order(job="j3")
+    manifest = listed(first, second)
+    found = gate(untouched).open_all([bare(first), bare(other), bare(second)], manifest)
+    assert told(found) == ["j1", "bad_signature", "j2"]
+    changed = grant(first, order=wrap(encode(order(payload={"argv": ["rm", "-r", "."]})), "job"))
+    assert told(gate(untouched).open_all([changed, bare(second)], manifest)) == ["bad_signature", "j2"]
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        None,
+        listed(ORDER, agent="a2"),
+        listed(ORDER, signer=FOREIGN),
+        listed(ORDER, signer=DIRECTIVE),
+        listed(ORDER, role="directive"),
+        msgspec.structs.replace(listed(ORDER), signatures=()),
+        msgspec.structs.replace(listed(ORDER), payload=listed(order(job="j2")).payload),
+    ],
+    ids=["none", "another agent's", "a foreign key's", "another role's", "another type", "unsigned", "changed"],
+)
+def test_without_a_good_manifest_an_order_needs_its_own_signature(
+    untouched: Journal, manifest: Envelope | None
+) -> None:
+    assert told(gate(untouched).open_all([bare(ORDER)], manifest)) == ["unsigned"]
+
+
+def test_a_manifest_and_each_of_its_orders_are_kept_as_proof(tmp_path: Path) -> None:
+    path = tmp_path / "agent.db"
+    manifest = evidence(listed(ORDER, order(job="j2")))
+    grants = [bare(ORDER), bare(order(job="j2"))]
+    kept = Journal(path)
+    kept.accept([(ORDER, evidence(grants[0].order)), (order(job="j2"), evidence(grants[1].order))], manifest)
+    kept.close()
+    rows = sqlite3.connect(path).execute(
+        "SELECT job, accepted.envelope, manifests.envelope FROM accepted JOIN manifests ON manifests.id = manifest"
+    )
+    for job, envelope, proof in rows.fetchall():
+        found = gate(Journal(tmp_path / f"{job}.db")).open_all(
+            [Grant(job=job, epoch=1, order=msgspec.json.decode(envelope, type=Envelope))],
+            msgspec.json.decode(proof, type=Envelope),
+        )
+        assert told(found) == [job]
 
 
 def test_an_epoch_is_taken_once_and_never_a_lower_one(journal: Journal) -> None:
