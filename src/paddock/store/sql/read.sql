@@ -74,7 +74,7 @@ SELECT agent, id FROM jobs WHERE state = 'leased';
 SELECT count(*) FROM jobs WHERE batch = :batch AND state = 'done';
 
 -- name: mean_spawn
-SELECT avg(spawn_ms) FROM (SELECT spawn_ms FROM spawns WHERE kind = :kind ORDER BY at DESC LIMIT 50);
+SELECT avg(spawn_ms) FROM (SELECT spawn_ms FROM spawns WHERE kind = :kind ORDER BY at DESC LIMIT 50) AS latest;
 
 -- name: journal_after
 SELECT * FROM journal WHERE seq > :after ORDER BY seq LIMIT :most;
@@ -86,7 +86,7 @@ SELECT * FROM journal WHERE job = :job AND seq > :after ORDER BY seq LIMIT :most
 SELECT * FROM journal WHERE job IS NULL AND type IN ('jobs.submitted', 'jobs.leased', 'attempts.done') AND at = :at AND seq > :after ORDER BY seq;
 
 -- name: journal_tail
-SELECT * FROM (SELECT * FROM journal ORDER BY seq DESC LIMIT :most) ORDER BY seq;
+SELECT * FROM (SELECT * FROM journal ORDER BY seq DESC LIMIT :most) AS tail ORDER BY seq;
 
 -- name: last_seq
 SELECT max(seq) FROM journal;
