@@ -46,7 +46,8 @@ def test_paused_pages_stand_still(fleet: House, page: Page) -> None:
     page.goto("/jobs")
     page.get_by_role("button", name="Live").click()
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    # What the page's script asks for; the browser fetches icons and the like when it pleases.
+    page.on("request", lambda request: asked.append(request.url) if request.resource_type == "fetch" else None)
     fleet.submit({"id": "BUG-01"})
     # Another page of the same browser learns of it, so the news have gone out.
     other = page.context.new_page()
@@ -94,7 +95,8 @@ def test_a_hidden_tab_asks_for_nothing(fleet: House, page: Page) -> None:
     show += "document.dispatchEvent(new Event('visibilitychange')) }"
     page.evaluate(show, True)
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    # What the page's script asks for; the browser fetches icons and the like when it pleases.
+    page.on("request", lambda request: asked.append(request.url) if request.resource_type == "fetch" else None)
     other = page.context.new_page()
     other.goto("/jobs")
     fleet.submit({"id": "BUG-01"})
