@@ -1,0 +1,89 @@
+"""Connections to PostgreSQL, and what is said when there is none."""
+
+from typing import Any
+
+import psycopg
+from psycopg import conninfo
+from psycopg.rows import dict_row
+from psycopg.types.numeric import Int8Dumper, NumericLoader
+
+from paddock.core.errors import BadInput
+from paddock.store.engine import StoreUnavailable
+
+Link = psycopg.Connection[dict[str, Any]]
+
+OLDEST = 150_000
+# A replica that is cut off, or stopped in the middle of a transaction, holds the writers' lock no longer than this.
+IDLE_S = 2
+LOCK_S = 10
+STATEMENT_S = 60
+_PATIENT: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+    "tcp_user_timeout": IDLE_S * 1_000,
+}
+
+
+class StoreRefused(StoreUnavailable):
+    """PostgreSQL does not take the connection."""
+
+    code = "store_refused"
+    exit_code = 2
+    hint = "look at the store's address, and whether the server runs"
+
+
+class _WholeLoader(NumericLoader):
+    """Sums of whole numbers come as numeric; they are whole numbers all the same."""
+
+    def load(self, data: Any) -> Any:
+        found = super().load(data)
+        return int(found) if found == found.to_integral_value() else float(found)
+
+
+def where(dsn: str) -> str:
+    """The address as it may be shown: without the password.
+
+    Raises: BadInput when it is no address.
+    """
+    try:
+        parts = conninfo.conninfo_to_dict(dsn)
+    except psycopg.Error:
+        raise BadInput(
+            "the store's address cannot be read", hint="postgresql://USER@HOST:PORT/DATABASE", where="store"
+        ) from None
+    place = parts.get("host") or "a local socket"
+    port = f":{parts['port']}" if parts.get("port") else ""
+    return f"{place}{port}/{parts.get('dbname') or parts.get('user') or ''}"
+
+
+def connect(dsn: str) -> Link:
+    """A connection with Paddock's settings, one transaction a statement unless one is opened.
+
+    Raises: BadInput for an address that is none or a server that is too old, StoreRefused.
+    """
+    shown = where(dsn)
+    try:
+        link: Link = psycopg.connect(dsn, autocommit=True, row_factory=dict_row, application_name="paddock", **_PATIENT)
+    except (psycopg.Error, OSError) as error:
+        raise StoreRefused(f"no connection to PostgreSQL at {shown}: {words(error)}") from None
+    if link.info.server_version < OLDEST:
+        version = link.info.server_version // 10_000
+        link.close()
+        raise BadInput(f"PostgreSQL at {shown} is {version}", hint=f"version {OLDEST // 10_000} or later is needed")
+    link.execute(
+        f"SET idle_in_transaction_session_timeout = '{IDLE_S}s'; SET lock_timeout = '{LOCK_S}s';"
+        f"SET statement_timeout = '{STATEMENT_S}s'; SET synchronous_commit = on".encode()
+    )
+    link.prepare_threshold = 0
+    link.adapters.register_loader("numeric", _WholeLoader)
+    link.adapters.register_dumper(int, Int8Dumper)
+    return link
+
+
+def words(error: Exception) -> str:
+    """The last line that an error says, which is the one that names the cause."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = lines[-1] if lines else type(error).__name__
+    return told.removeprefix("FATAL:").removeprefix("ERROR:").rsplit("failed: ", 1)[-1].removeprefix("FATAL:").strip()

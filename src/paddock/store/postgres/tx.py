@@ -1,0 +1,49 @@
+"""Named statements on a PostgreSQL connection."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from paddock.store.postgres.dialect import translated
+from paddock.store.postgres.link import Link
+from paddock.store.statements import Row
+
+
+class PostgresTx:
+    """Runs named statements on one connection; the engine decides what transaction they are in."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._sql = translated()
+
+    def all(self, name: str, /, **values: Any) -> list[Row]:
+        return self._link.execute(self._sql[name].encode(), _storable(values)).fetchall()
+
+    def one(self, name: str, /, **values: Any) -> Row | None:
+        return self._link.execute(self._sql[name].encode(), _storable(values)).fetchone()
+
+    def value(self, name: str, /, **values: Any) -> Any:
+        row = self.one(name, **values)
+        return next(iter(row.values())) if row else None
+
+    def run(self, name: str, /, **values: Any) -> int:
+        return self._link.execute(self._sql[name].encode(), _storable(values)).rowcount
+
+    def many(self, name: str, rows: Sequence[Row], /) -> None:
+        """A statement with the one parameter `rows` gets them all at once, as JSON; any other is run for each."""
+        sql = self._sql[name].encode()
+        kept = [_storable(row) for row in rows]
+        if b"%(rows)s" in sql:
+            self._link.execute(sql, {"rows": msgspec.json.encode(kept).decode()})
+        else:
+            with self._link.cursor() as cursor:
+                cursor.executemany(sql, kept)
+
+
+def _storable(values: Row) -> Row:
+    """The values without NUL characters, which PostgreSQL's texts cannot hold: the sign for what is unknown instead."""
+    for value in values.values():
+        if isinstance(value, str) and "\0" in value:
+            return {k: v.replace("\0", "\ufffd") if isinstance(v, str) else v for k, v in values.items()}
+    return values
