@@ -19,12 +19,14 @@ def lane(project: str, kind: str, requires: tuple[str, ...], limits: tuple[str, 
     return SEPARATOR.join((*words, ",".join(sorted(limits))) if limits else words)
 
 
+@lru_cache(4_096)
 def parse_lane(name: str) -> tuple[str, str, tuple[str, ...]]:
     """The (project, kind, requires) behind a lane's name."""
     project, kind, requires = name.split(SEPARATOR, 3)[:3]
     return project, kind, tuple(requires.split(",")) if requires else ()
 
 
+@lru_cache(4_096)
 def limits_of(name: str) -> tuple[str, ...]:
     """The keys of limits that the jobs of a lane name."""
     words = name.split(SEPARATOR)

@@ -69,7 +69,7 @@ class Store(FairStore, ReplicaStore, Protocol):
     async def needs(self, job: str) -> list[JobRecord]: ...
     async def serving(self, change: str) -> list[JobRecord]: ...
     async def lanes(self, now: int) -> dict[str, tuple[int, int | None]]:
-        """Lanes: lane → (jobs that can be claimed now, when the next delayed one is due)."""
+        """Lanes: lane → (jobs that can be claimed now, when there may be more without anything else happening)."""
 
     async def opens_after(self, batch: str) -> tuple[str, int, int] | None:
         """What a batch waits for: (batch, jobs done there, jobs that must be), or None."""

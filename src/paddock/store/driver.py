@@ -7,7 +7,7 @@ from paddock.core.errors import BadInput, Unauthorised
 from paddock.core.gate import Verdict
 from paddock.store.base import Fate
 from paddock.store.fairness_ops import FairOps
-from paddock.store.ops import changing, deciding, leasing, reading
+from paddock.store.ops import changing, deciding, leasing, limiting, reading
 from paddock.store.ops.work import Work, record, records, to_json
 from paddock.store.records import (
     Agent,
@@ -120,7 +120,7 @@ class StoreDriver(FairOps, ReplicaOps):
         return await self._read(lambda tx: records(JobRecord, tx.all("jobs_serving", change=change)))
 
     async def lanes(self, now: int) -> dict[str, tuple[int, int | None]]:
-        return await self._read(lambda tx: reading.lanes(tx, now))
+        return await self._read(lambda tx: limiting.hold_back(tx, now, reading.lanes(tx, now)))
 
     async def opens_after(self, batch: str) -> tuple[str, int, int] | None:
         def op(tx: Tx) -> tuple[str, int, int] | None:

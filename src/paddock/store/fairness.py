@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from paddock.core.limits import Level, Limit
 from paddock.store.records import Fired, Firing, Many, ManyDone, NewSchedule, Project, Schedule
 
 
@@ -34,3 +35,11 @@ class FairStore(Protocol):
 
     async def fire(self, schedule: str, due: int, now: int) -> Fired:
         """Submits what is due and moves the time on; whoever comes second does nothing."""
+
+    async def set_limit(self, limit: Limit, now: int) -> None: ...
+    async def remove_limit(self, name: str, now: int) -> None: ...
+    async def levels(self, now: int) -> list[Level]:
+        """Every limit with what counts towards it."""
+
+    async def leases_by_project(self) -> dict[str, int]:
+        """Live leases of each project that has any."""

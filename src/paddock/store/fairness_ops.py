@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from paddock.core.limits import Level, Limit
 from paddock.store.operations import Operations
 from paddock.store.ops import bulk, limiting, scheduling
 from paddock.store.ops.work import records
@@ -52,3 +53,15 @@ class FairOps(Operations):
 
     async def fire(self, schedule: str, due: int, now: int) -> Fired:
         return await self._write(now, lambda work: scheduling.fire(work, schedule, due))
+
+    async def set_limit(self, limit: Limit, now: int) -> None:
+        await self._write(now, lambda work: limiting.set_limit(work, limit))
+
+    async def remove_limit(self, name: str, now: int) -> None:
+        await self._write(now, lambda work: limiting.remove_limit(work, name))
+
+    async def levels(self, now: int) -> list[Level]:
+        return await self._read(lambda tx: limiting.levels(tx, now))
+
+    async def leases_by_project(self) -> dict[str, int]:
+        return await self._read(lambda tx: dict(limiting.shares(tx.all("standings")).leases))

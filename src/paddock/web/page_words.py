@@ -46,6 +46,8 @@ SENTENCES: Mapping[str, str] = {
     "jobs.submitted": "{count} jobs were submitted to {project}",
     "leases.forgiven": "{leases} leases were drawn out, for nobody could renew them for {unkept_ms} ms",
     "lease.stale": "{job}: {agent} no longer holds it and was told to stop",
+    "limit.removed": "the limit {limit} was removed",
+    "limit.set": "the limit {limit} was set",
     "log.stale": "{job}: output of an attempt that is over was not taken",
     "outcome.stale": "{job}: a late outcome of {agent} was not taken",
     "project.added": "project {project} was added",

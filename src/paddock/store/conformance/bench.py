@@ -21,8 +21,8 @@ class Bench:
         self.store = store
         self.seq = 0
 
-    async def project(self, checks: tuple[tuple[str, ...], ...] = ()) -> None:
-        await self.store.add_project(Project(name="p", repo="/r", branch="main", checks=checks, created=NOW))
+    async def project(self, name: str = "p", *, checks: tuple[tuple[str, ...], ...] = ()) -> None:
+        await self.store.add_project(Project(name=name, repo=f"/{name}", branch="main", checks=checks, created=NOW))
 
     async def agent(self, name: str, session: str = "") -> tuple[str, str]:
         await self.store.add_token(f"hash-{name}", "", NOW, NOW + TTL)

@@ -1,9 +1,11 @@
 """Fairness and limits: keys that jobs share, pauses, limits and shares."""
 
+import asyncio
+
 import msgspec
 
 from paddock.core.errors import Conflict, NotFound
-from paddock.core.limits import NEVER
+from paddock.core.limits import NEVER, Limit
 from paddock.core.states import JobState
 from paddock.store.base import Store
 from paddock.store.conformance.bench import NOW, Bench, Check, done
@@ -121,10 +123,159 @@ async def does_the_same_to_many_jobs(store: Store) -> None:
     assert (await store.job(odd[0])).state is JobState.READY
 
 
+class Hands:
+    """An agent that remembers what it holds."""
+
+    def __init__(self, bench: Bench, who: tuple[str, str]) -> None:
+        self.bench = bench
+        self.who = who
+        self.held: list[Granted] = []
+
+    async def claim(self, want: int, *lanes: str, now: int = NOW) -> list[str]:
+        """The names of what it was granted."""
+        more = {"lanes": lanes} if lanes else {}
+        out = await self.bench.beat(self.who, want, held=held(*self.held), now=now, ttl=10**9, **more)
+        self.held += out.granted
+        return [job.name for job in out.granted]
+
+    async def finish(self, count: int = 1, now: int = NOW, **more: str) -> bool:
+        """Ends the first leases well; whether something became ready for others."""
+        ending, self.held = self.held[:count], self.held[count:]
+        outcomes = [done(job, **more) for job in ending]
+        return (await self.bench.beat(self.who, 0, *outcomes, held=held(*self.held), now=now, ttl=10**9)).readied
+
+
+async def hands(bench: Bench, count: int) -> list[Hands]:
+    return [Hands(bench, await bench.agent(f"a{at}")) for at in range(count)]
+
+
+GPU, FREE = "p|noop||gpu", "p|noop|"
+
+
+async def never_exceeds_a_limit_on_leases(store: Store) -> None:
+    bench = Bench(store)
+    await bench.project()
+    agents = await hands(bench, 5)
+    await store.set_limit(Limit(key="gpu", most=2), NOW)
+    await bench.submit(*({"id": f"g{at}", "limits": ["gpu"], "priority": 9} for at in range(6)), {"id": "free"})
+    granted = await asyncio.gather(*(one.claim(3, GPU, FREE) for one in agents))
+    assert sorted(name for names in granted for name in names) == ["free", "g0", "g1"], "a full limit stalls no other"
+    assert await store.lanes(NOW) == {GPU: (0, None)}
+    (level,) = await store.levels(NOW)
+    assert (level.limit.name, level.live, level.room) == ("gpu", 2, 0)
+    holder = next(one for one in agents if one.held and one.held[0].name == "g0")
+    assert await holder.finish(), "whoever waits for the slot hears of it"
+    assert await store.lanes(NOW) == {GPU: (1, None)}
+    assert len(await agents[4].claim(3, GPU)) == 1
+    # An agent that dies gives its slots back with its leases.
+    assert len(await store.expire(NOW + 2 * 10**9)) == len([one for one in agents for _ in one.held])
+    for one in agents:
+        one.held = []
+    assert len(await agents[0].claim(9, GPU, now=NOW + 2 * 10**9)) == 2
+    await store.set_limit(Limit(key="gpu", most=3), NOW)
+    assert len(await agents[0].claim(9, GPU, now=NOW + 2 * 10**9)) == 1
+    await store.remove_limit("gpu", NOW)
+    assert len(await agents[0].claim(9, GPU, now=NOW + 2 * 10**9)) == 2
+
+
+async def holds_each_job_to_every_limit_about_it(store: Store) -> None:
+    bench = Bench(store)
+    await bench.project()
+    (one,) = await hands(bench, 1)
+    for limit in (
+        Limit(project="p", most=4),
+        Limit(project="p", kind="noop", most=3),
+        Limit(capability="linux", most=1),
+        Limit(key="k", capability="linux", most=0),
+        Limit(kind="command", most=9),
+    ):
+        await store.set_limit(limit, NOW)
+    names = {level.limit.name for level in await store.levels(NOW)}
+    assert names == {"project=p", "project=p,kind=noop", "capability=linux", "key=k,capability=linux", "kind=command"}
+    await bench.submit(
+        {"id": "none", "requires": ["linux"], "limits": ["k"], "priority": 10},
+        *({"id": f"l{at}", "requires": ["linux"], "priority": 9} for at in range(2)),
+        *({"id": f"n{at}", "priority": 8} for at in range(3)),
+        *({"id": f"c{at}", "kind": "command", "payload": {"argv": ["true"]}} for at in range(2)),
+    )
+    lanes = ("p|noop|linux|k", "p|noop|linux", "p|noop|", "p|command|")
+    assert await one.claim(9, *lanes) == ["l0", "n0", "n1", "c0"]
+    assert set(await store.lanes(NOW)) == set(lanes)
+    assert {jobs for jobs, _ in (await store.lanes(NOW)).values()} == {0}
+
+
+async def never_exceeds_a_limit_on_starts(store: Store) -> None:
+    bench = Bench(store)
+    await bench.project()
+    agents = await hands(bench, 3)
+    await store.set_limit(Limit(key="gpu", starts=3, window_ms=1_000), NOW)
+    await bench.submit(*({"id": f"g{at}", "limits": ["gpu"]} for at in range(9)))
+    assert await agents[0].claim(2, GPU, now=NOW) == ["g0", "g1"]
+    await agents[0].finish(2, now=NOW)
+    assert [await one.claim(2, GPU, now=NOW + 600) for one in agents] == [["g2"], [], []], "ended or not, they began"
+    assert await store.lanes(NOW + 600) == {GPU: (0, NOW + 1_000)}
+    assert await agents[1].claim(9, GPU, now=NOW + 999) == []
+    assert await agents[1].claim(9, GPU, now=NOW + 1_000) == ["g3", "g4"], "the window slides"
+    assert await store.lanes(NOW + 1_000) == {GPU: (0, NOW + 1_600)}
+    assert await agents[2].claim(9, GPU, now=NOW + 1_600) == ["g5"]
+    (level,) = await store.levels(NOW + 1_600)
+    assert (level.started, level.live, level.oldest) == (3, 4, NOW + 1_000)
+
+
+async def shares_leases_between_projects(store: Store) -> None:
+    bench = Bench(store)
+    await bench.project()
+    for name in ("q", "r"):
+        await bench.project(name)
+    (one,) = await hands(bench, 1)
+    lanes = ("p|noop|", "q|noop|", "r|noop|")
+    await bench.submit(*({"id": f"p{at}", "priority": 9} for at in range(30)))
+    assert await one.claim(6, *lanes) == [f"p{at}" for at in range(6)], "alone, a project has it all"
+    await bench.submit(*({"id": f"q{at}"} for at in range(30)), project="q")
+    assert await one.claim(6, *lanes) == [f"q{at}" for at in range(6)], "whoever has less comes first"
+    assert sorted(name[0] for name in await one.claim(6, *lanes)) == ["p", "p", "p", "q", "q", "q"]
+    await store.weigh("q", 3, NOW)
+    assert sorted(name[0] for name in await one.claim(6, *lanes)) == ["q"] * 6
+    assert await store.leases_by_project() == {"p": 9, "q": 15}
+    await store.weigh("r", 0, NOW)
+    await bench.submit({"id": "r0", "priority": 10}, project="r")
+    assert "r0" not in await one.claim(6, *lanes), "a project without weight gets what others leave"
+    for name in ("p", "q"):
+        await store.weigh(name, 0, NOW)
+    granted = await one.claim(3, *lanes)
+    assert granted[0] == "r0" and {name[0] for name in granted[1:]} == {"p"}, "without weights urgency decides"
+
+
+async def starves_no_project(store: Store) -> None:
+    bench = Bench(store)
+    await bench.project()
+    await bench.project("q")
+    (one,) = await hands(bench, 1)
+    await bench.submit(*({"id": f"p{at}", "priority": 9} for at in range(10_000)))
+    for _ in range(3):
+        await one.claim(1, "p|noop|", "q|noop|")
+    await bench.submit(*({"id": f"q{at}"} for at in range(10)), project="q")
+    granted = [name for _ in range(4) for name in await one.claim(1, "p|noop|", "q|noop|")]
+    assert sum(name.startswith("q") for name in granted) >= 3
+    # With a single slot nobody has leases when it is free: then the lot decides, and it knows no priority.
+    while one.held:
+        await one.finish()
+    turns: list[str] = []
+    while len(turns) < 200 and not {"q9", "q8"} & set(turns):
+        turns += await one.claim(1, "p|noop|", "q|noop|")
+        await one.finish()
+    assert any(name.startswith("q") for name in turns)
+
+
 CHECKS: tuple[Check, ...] = (
     keeps_one_open_job_of_a_unique_key,
     runs_one_job_of_an_exclusive_key,
     starts_nothing_before_its_time,
     starts_nothing_of_a_paused_project,
     does_the_same_to_many_jobs,
+    never_exceeds_a_limit_on_leases,
+    holds_each_job_to_every_limit_about_it,
+    never_exceeds_a_limit_on_starts,
+    shares_leases_between_projects,
+    starves_no_project,
 )

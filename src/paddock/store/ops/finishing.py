@@ -63,14 +63,15 @@ def _end_well(work: Work, agent: str, session: str, outcomes: Sequence[Outcome],
     """Ends these attempts and their jobs, fenced as one."""
     ids = [row["id"] for row in rows]
     listed = to_json(ids)
-    work.tx.many("add_attempt", [_attempt(work, session, AttemptState.DONE, outcome) for outcome in outcomes])
+    ended = [_attempt(work, row, AttemptState.DONE, o) for row, o in zip(rows, outcomes, strict=True)]
+    work.tx.many("add_attempt", ended)
     if work.tx.run("settle_done", ids=listed, session=session, agent=agent, ended=work.now) != len(ids):
         raise RuntimeError("a leased job changed hands inside a transaction")
     telling.tell(work, "attempt.done", ids, agent, epochs=[row["epoch"] for row in rows], code="", state=JobState.DONE)
     for kind, spawn_ms in {row["kind"]: o.spawn_ms for row, o in zip(rows, outcomes, strict=True)}.items():
         _measure(work, kind, spawn_ms)
     releasing.release_all(work, listed, {row["batch"] for row in rows})
-    work.readied = work.readied or any(row["exclusive"] for row in rows)
+    work.readied = work.readied or any(row["exclusive"] or row["limited"] for row in rows)
 
 
 def finish(work: Work, agent: str, session: str, outcome: Outcome) -> str:
@@ -114,7 +115,8 @@ def _end(work: Work, job: JobRecord, outcome: Outcome, ended: AttemptState, fate
     change = None
     if fate.state is JobState.IN_REVIEW and outcome.change is not None:
         change = changing.open_change(work, job, outcome.change)
-    work.tx.many("add_attempt", [_attempt(work, job.session or "", ended, outcome)])
+    lease = {"agent": job.agent, "session": job.session, "started": job.started}
+    work.tx.run("add_attempt", **_attempt(work, lease, ended, outcome))
     settled = work.tx.run(
         "settle_job",
         job=job.id,
@@ -131,16 +133,20 @@ def _end(work: Work, job: JobRecord, outcome: Outcome, ended: AttemptState, fate
     if settled != 1:
         raise RuntimeError("a leased job changed hands inside a transaction")
     work.readied = work.readied or fate.state is JobState.READY or job.exclusive is not None
+    # Room under a limit is something that others wait for, too.
+    work.readied = work.readied or bool(work.tx.value("count_limits"))
     facts = {"epoch": job.epoch, "code": outcome.code, "state": fate.state}
     work.journal(f"attempt.{ended}", job.id, job.agent, **facts)
     _consequences(work, job, outcome, ended, fate, change)
 
 
-def _attempt(work: Work, session: str, state: AttemptState, outcome: Outcome) -> Row:
+def _attempt(work: Work, lease: Row, state: AttemptState, outcome: Outcome) -> Row:
     return {
         "job": outcome.job,
         "epoch": outcome.epoch,
-        "session": session,
+        "agent": lease["agent"],
+        "session": lease["session"],
+        "claimed": lease["started"],
         "state": state,
         "code": outcome.code,
         "detail": outcome.detail,

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from paddock.core import matching
+from paddock.core import limits, matching
 from paddock.core.errors import NotFound, StaleSession
 from paddock.store.base import Fate
-from paddock.store.ops import finishing, submitting, telling
+from paddock.store.ops import finishing, limiting, submitting, telling
 from paddock.store.ops.work import Work, records, to_json
 from paddock.store.records import BeatIn, BeatOut, Granted, JobRecord, SessionStart, Submission, Submitted
 from paddock.store.statements import Row
@@ -91,12 +91,17 @@ def _reconcile(work: Work, given: BeatIn, leases: dict[str, Row]) -> tuple[list[
 
 
 def _claim(work: Work, given: BeatIn, want: int) -> list[Granted]:
-    """Grants up to `want` jobs of the lanes: most urgent first, then oldest."""
+    """Grants up to `want` jobs of the lanes: most urgent first, then oldest; between projects by their shares."""
     if want <= 0:
         return []
     heads = [row for lane in given.lanes for row in _heads(work, lane, given.now, want)]
-    heads.sort(key=lambda row: (-row["urgency"], row["id"]))
-    chosen = _one_each(heads)[:want]
+    limited = bool(heads and heads[0]["limited"])
+    room = None
+    if limited or (len(given.lanes) > 1 and len(limits.projects_of({row["lane"] for row in heads})) > 1):
+        chosen, room = limiting.choose(work, heads, want, limited)
+    else:
+        heads.sort(key=lambda row: (-row["urgency"], row["id"]))
+        chosen = _one_each(heads)[:want]
     if not chosen:
         return []
     rows = work.tx.all(
@@ -109,6 +114,8 @@ def _claim(work: Work, given: BeatIn, want: int) -> list[Granted]:
         expires_at=given.now + given.ttl,
     )
     granted = sorted((Granted(**row) for row in rows), key=lambda job: (-job.urgency, job.id))
+    if room is not None:
+        limiting.note_starts(work, granted, room)
     telling.tell(
         work,
         "job.leased",

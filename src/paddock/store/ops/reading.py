@@ -1,6 +1,5 @@
 """Reads: everything that pages and commands show."""
 
-from paddock.core import matching
 from paddock.core.errors import NotFound
 from paddock.core.states import AttemptState, JobState
 from paddock.store.ops import telling
@@ -49,14 +48,8 @@ def label_pattern(label: str | None) -> str | None:
 
 
 def lanes(tx: Tx, now: int) -> dict[str, tuple[int, int | None]]:
-    """Lanes with work: lane → (jobs that can be claimed now, when there may be more)."""
-    found = {row["lane"]: (row["jobs"], row["due"]) for row in tx.all("lanes", now=now, most=LANE_MOST)}
-    paused = {row["name"]: row["paused_until"] for row in tx.all("paused", now=now)} if found else {}
-    for lane in found if paused else ():
-        until = paused.get(matching.parse_lane(lane)[0])
-        if until is not None:
-            found[lane] = (0, until)
-    return found
+    """Lanes with work: lane → (jobs whose time has come, when the next one's does)."""
+    return {row["lane"]: (row["jobs"], row["due"]) for row in tx.all("lanes", now=now, most=LANE_MOST)}
 
 
 def find_job(tx: Tx, ref: str) -> JobRecord:

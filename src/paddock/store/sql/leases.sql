@@ -3,12 +3,13 @@
 SELECT * FROM jobs WHERE id = :id;
 
 -- name: standing
-SELECT id, kind, batch, state, epoch, agent, session, cancel, exclusive, subject FROM jobs
-WHERE id IN (SELECT value FROM json_each(:ids));
+SELECT id, kind, batch, state, epoch, agent, session, started, cancel, exclusive, subject,
+    CASE WHEN EXISTS (SELECT 1 FROM limits) THEN 1 ELSE 0 END AS limited
+FROM jobs WHERE id IN (SELECT value FROM json_each(:ids));
 
--- Of a paused project nothing starts: that is looked at once, before any job is.
+-- Of a paused project nothing starts, and whether there are limits is told along: each is looked at once, not per job.
 -- name: lane_heads
-SELECT id, urgency, exclusive FROM jobs
+SELECT id, urgency, exclusive, lane, CASE WHEN EXISTS (SELECT 1 FROM limits) THEN 1 ELSE 0 END AS limited FROM jobs
 WHERE NOT EXISTS (SELECT 1 FROM projects WHERE name = :project AND paused_until > :now)
     AND state IN ('ready', 'changes_requested') AND lane = :lane AND not_before <= :now
     AND (exclusive IS NULL OR NOT EXISTS (
@@ -66,10 +67,8 @@ WHERE state = 'leased' AND session = :session AND agent = :agent AND id IN (SELE
 -- name: add_attempt
 INSERT INTO attempts (job, epoch, agent, session, state, code, detail, exit_code, claimed, started, ended, settled,
     spawn_ms, wip, containment, result)
-SELECT id, epoch, agent, :session, :state, :code, :detail, CAST(:exit_code AS INTEGER), started,
-    CAST(:started AS INTEGER), :ended, :settled,
-    :spawn_ms, :wip, :containment, :result
-FROM jobs WHERE id = :job AND epoch = :epoch;
+VALUES (:job, :epoch, :agent, :session, :state, :code, :detail, :exit_code, :claimed, :started, :ended, :settled,
+    :spawn_ms, :wip, :containment, :result);
 
 -- name: attempt
 SELECT * FROM attempts WHERE job = :job AND epoch = :epoch;
