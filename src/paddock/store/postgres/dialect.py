@@ -9,14 +9,40 @@ from functools import cache
 from paddock.store.statements import statements
 
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
-_LIST = re.compile(r"json_each\((:[a-z_]+)\)")
+_AMONG = re.compile(r"IN \(SELECT value FROM json_each\((:[a-z_]+)\)\)")
 
 
 def statement(sql: str) -> str:
-    """A named statement with its parameters in psycopg's form; a JSON list is unpacked to rows of `value`."""
-    sql = _LIST.sub(r"json_array_elements_text(CAST(\1 AS json)) AS each (value)", sql)
+    """A named statement with its parameters in psycopg's form; being in a JSON list is being in an array, which an index serves."""
+    sql = _AMONG.sub(r"= ANY (ARRAY (SELECT json_array_elements_text(CAST(\1 AS json))))", sql)
     sql = re.sub(r"CAST\((:\w+) AS INTEGER\)", r"CAST(\1 AS BIGINT)", sql.replace("%", "%%"))
     return _PARAMETER.sub(r"%(\1)s", sql)
+
+
+_INSERT = re.compile(r"INSERT INTO (\w+) \(([^)]*)\)\s*VALUES \(([^)]*)\)(.*)", re.DOTALL)
+
+
+def set_based(sql: str) -> str:
+    """An INSERT of one row as one of many, whose rows come as JSON in the parameter `rows`; empty for any other.
+
+    It takes a statement whose parameters are called as the columns that they go into.
+    """
+    found = _INSERT.fullmatch(sql.strip().removesuffix(";"))
+    if found is None:
+        return ""
+    table, names, values, rest = found.groups()
+    columns = [name.strip() for name in names.split(",")]
+    if [value.strip() for value in values.split(",")] != [f":{column}" for column in columns] or ":" in rest:
+        return ""
+    listed = ", ".join(columns)
+    rows = f"json_populate_recordset(CAST(NULL AS {table}), CAST(:rows AS json))"
+    return statement(f"INSERT INTO {table} ({listed}) SELECT {listed} FROM {rows} {rest}")
+
+
+@cache
+def translated_sets() -> dict[str, str]:
+    """The named statements that can take all their rows at once."""
+    return {name: made for name, sql in statements("postgres").items() if (made := set_based(sql))}
 
 
 @cache

@@ -10,7 +10,8 @@ from paddock.store.postgres.link import Link, words
 # The advisory lock of whoever changes the schema.
 _MIGRATOR = 7_205_759_403_792_794
 # Leased rows are written often and read by few indexes: room beside them, and an early sweep.
-_TUNING = "ALTER TABLE jobs SET (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)"
+_TUNING = """ALTER TABLE jobs SET
+    (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)"""
 
 
 class OlderSchema(BadInput):

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from paddock.store.postgres.dialect import translated
+from paddock.store.postgres.dialect import translated, translated_sets
 from paddock.store.postgres.link import Link
 from paddock.store.statements import Row
 
@@ -31,14 +31,14 @@ class PostgresTx:
         return self._link.execute(self._sql[name].encode(), _storable(values)).rowcount
 
     def many(self, name: str, rows: Sequence[Row], /) -> None:
-        """A statement with the one parameter `rows` gets them all at once, as JSON; any other is run for each."""
-        sql = self._sql[name].encode()
+        """An INSERT of rows gets them all at once; any other statement is run for each."""
         kept = [_storable(row) for row in rows]
-        if b"%(rows)s" in sql:
-            self._link.execute(sql, {"rows": msgspec.json.encode(kept).decode()})
+        together = translated_sets().get(name)
+        if together:
+            self._link.execute(together.encode(), {"rows": msgspec.json.encode(kept).decode()})
         else:
             with self._link.cursor() as cursor:
-                cursor.executemany(sql, kept)
+                cursor.executemany(self._sql[name].encode(), kept)
 
 
 def _storable(values: Row) -> Row:
