@@ -78,6 +78,7 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
     control.idle.put(agent, given.want - (len(out.granted) if out else 0) if ready else 0)
     interval = schedule.beat_interval(len(control.fleet), control.beat_ms)
     agent.interval = interval
+    control.registry.note(agent)
     if control.replica is not None:
         control.replica.tell(agent)
     bearer = ""
@@ -118,7 +119,7 @@ async def _greet(control: Control, agent: Presence, given: Beat, now: int) -> li
 
 async def _business(control: Control, agent: Presence, given: Beat, now: int) -> BeatOut | None:
     """What the beat asks of the store; None when it asks nothing, so that an idle beat costs no statement."""
-    lanes = lanes_for(control, agent) if given.want and not given.draining else ()
+    lanes = lanes_for(control, agent, bool(given.outcomes)) if given.want and not given.draining else ()
     hinted = sum(control.lanes[lane][0] for lane in lanes)
     agent.running = len(given.held)
     if given.draining:

@@ -78,11 +78,11 @@ def next_due(control: Control) -> int | None:
     return min((due for _, due in control.lanes.values() if due is not None), default=None)
 
 
-def lanes_for(control: Control, agent: Presence) -> tuple[str, ...]:
-    """The lanes with work that this agent can take."""
+def lanes_for(control: Control, agent: Presence, ending: bool = False) -> tuple[str, ...]:
+    """The lanes with work that this agent can take; when it ends jobs, also those that may wait for just these."""
     if agent.draining:
         return ()
-    return tuple(lane for lane, (jobs, _) in control.lanes.items() if jobs and fits(agent.profile, lane))
+    return tuple(lane for lane, (jobs, _) in control.lanes.items() if (jobs or ending) and fits(agent.profile, lane))
 
 
 def fits(profile: Profile, lane: str) -> bool:

@@ -3,8 +3,9 @@
 from typing import Any
 
 from paddock.control.plane import PROJECTS, Control
+from paddock.core import kinds, limits
 from paddock.core.errors import BadInput
-from paddock.core.job import moment
+from paddock.core.job import CAPABILITY, LIMIT, moment
 from paddock.core.limits import MOST_WEIGHT, NEVER
 from paddock.store.records import Project
 
@@ -56,6 +57,64 @@ def _took(control: Control, project: Project) -> Project:
     control.bus.news(PROJECTS)
     control.stir()
     return project
+
+
+async def set_limit(control: Control, raw: object) -> dict[str, Any]:
+    """Sets a limit about a key, a project, a kind, a capability, or several at once, in place of the earlier one.
+
+    Raises: BadInput naming the field, NotFound for an unknown project.
+    """
+    given = fields(raw, *limits.SELECTORS, "most", "starts", "seconds")
+    words = {what: text(given, what, 64) for what in limits.SELECTORS}
+    for what, form in (("key", LIMIT), ("capability", CAPABILITY)):
+        if words[what] and not form.match(words[what]):
+            raise BadInput(f"{what}: {words[what]!r} is none", hint="small letters, digits, . _ : + -", where=what)
+    if words["kind"]:
+        kinds.get(words["kind"])
+    limit = limits.Limit(
+        **words,
+        most=_whole(given, "most"),
+        starts=_whole(given, "starts"),
+        window_ms=int(number(given, "seconds", 1, 10**6) * 1_000) if given.get("seconds") is not None else None,
+    )
+    limits.check(limit)
+    await control.store.set_limit(limit, control.clock.now())
+    control.stir()
+    return next(view for view in await list_limits(control) if view["name"] == limit.name)
+
+
+def _whole(given: dict[str, Any], name: str) -> int | None:
+    value = given.get(name)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise BadInput(f"{name}: expected a whole number", where=name)
+    return value
+
+
+async def remove_limit(control: Control, name: str) -> dict[str, Any]:
+    """Raises: NotFound."""
+    await control.store.remove_limit(name, control.clock.now())
+    control.stir()
+    return {"name": name, "removed": True}
+
+
+async def list_limits(control: Control) -> list[dict[str, Any]]:
+    """Every limit with what counts towards it; `opens` is when a limit on starts has room again."""
+    return [_view(level) for level in await control.store.levels(control.clock.now())]
+
+
+def _view(level: limits.Level) -> dict[str, Any]:
+    limit = level.limit
+    return {
+        "name": level.name,
+        **{what: getattr(limit, what) for what in limits.SELECTORS},
+        "most": limit.most,
+        "starts": limit.starts,
+        "seconds": limit.window_ms / 1_000 if limit.window_ms else None,
+        "live": level.live,
+        "started": level.started,
+        "room": level.room,
+        "opens": None if level.room else level.opens,
+    }
 
 
 def fields(raw: object, *known: str) -> dict[str, Any]:

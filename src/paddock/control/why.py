@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 
 from paddock.control.plane import Control
 from paddock.core import matching
-from paddock.core.limits import NEVER
+from paddock.core.limits import NEVER, Level, projects_of
 from paddock.core.states import CLAIMABLE, JobState
 from paddock.store.records import JobRecord
 
 Reason = dict[str, str]
 MOST = 200
+FEW = 5
 
 
 async def why(control: Control, ref: str) -> dict[str, object]:
@@ -67,13 +68,14 @@ async def _ready(control: Control, job: JobRecord) -> tuple[str, list[Reason]]:
         return f"tries again in {(job.not_before - now) / 1_000:.0f} s" + _because(job), reasons
     if not reasons:
         return "there are no agents", reasons
+    first = await _come_first(control, job)
     if free:
-        return f"{free} of {len(control.fleet)} agents can take it", reasons
+        return f"{free} of {len(control.fleet)} agents can take it", [*first, *reasons]
     counted: dict[str, int] = {}
     for found in reasons:
         counted[found["reason"]] = counted.get(found["reason"], 0) + 1
     words = ", ".join(f"{n} × {reason}" for reason, n in sorted(counted.items(), key=lambda item: -item[1])[:4])
-    return f"no agent can take it now: {words}", reasons
+    return f"no agent can take it now: {words}", [*first, *reasons]
 
 
 async def _held_back(control: Control, job: JobRecord, now: int) -> list[str]:
@@ -88,7 +90,36 @@ async def _held_back(control: Control, job: JobRecord, now: int) -> list[str]:
         key = job.exclusive_key()
         what = f"one job at a time with the key {key!r}" if key else f"one {job.kind} at a time"
         out.append(f"waits its turn: {what} for {job.project}, and {holder} runs")
-    return out
+    full = [level for level in await control.store.levels(now) if not level.room and level.limit.covers(job.lane)]
+    return out + [_full(level) for level in full]
+
+
+def _full(level: Level) -> str:
+    limit = level.limit
+    if limit.most is not None and level.live >= limit.most:
+        return f"limit {level.name}: {level.live} of {limit.most} run"
+    window = f"{(limit.window_ms or 0) / 1_000:g} s"
+    then = f", the next may at {moment(level.opens)}" if level.opens else ""
+    return f"limit {level.name}: {level.started} of {limit.starts} began within {window}{then}"
+
+
+async def _come_first(control: Control, job: JobRecord) -> list[Reason]:
+    """Projects with ready jobs that have less than their share when this one's has more."""
+    leases = await control.store.leases_by_project()
+    waiting = projects_of([lane for lane, (jobs, _) in control.lanes.items() if jobs]) - {job.project}
+
+    def load(name: str) -> tuple[float, str]:
+        weight = control.projects[name].weight if name in control.projects else 1
+        count = leases.get(name, 0)
+        return count / weight if weight else float("inf"), f"{count} run for a share of {weight}"
+
+    mine, my_words = load(job.project)
+    first = [(name, *load(name)) for name in sorted(waiting)]
+    return [
+        {"project": name, "reason": f"comes before {job.project}: {words}, and {my_words}"}
+        for name, theirs, words in first
+        if theirs < mine
+    ][:FEW]
 
 
 def moment(ms: int) -> str:

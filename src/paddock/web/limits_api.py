@@ -25,6 +25,18 @@ async def share_project(request: Request) -> Response:
     return JSONResponse(views.project_view(control, project))
 
 
+async def list_limits(request: Request) -> Response:
+    return JSONResponse(await limits.list_limits(control_of(request)))
+
+
+async def set_limit(request: Request) -> Response:
+    return JSONResponse(await limits.set_limit(control_of(request), await json_of(request)))
+
+
+async def remove_limit(request: Request) -> Response:
+    return JSONResponse(await limits.remove_limit(control_of(request), request.path_params["ref"]))
+
+
 ENDPOINTS = (
     Endpoint(
         "POST",
@@ -41,4 +53,21 @@ ENDPOINTS = (
         share_project,
         body={"weight": "integer"},
     ),
+    Endpoint("GET", "/v1/limits", "Every limit with what counts towards it", list_limits),
+    Endpoint(
+        "POST",
+        "/v1/limits",
+        "Limits live leases, or starts within so many seconds, of the jobs it is about",
+        set_limit,
+        body={
+            "key": "string",
+            "project": "string",
+            "kind": "string",
+            "capability": "string",
+            "most": "integer",
+            "starts": "integer",
+            "seconds": "number",
+        },
+    ),
+    Endpoint("POST", "/v1/limits/{ref}/remove", "Removes a limit by its name", remove_limit),
 )
