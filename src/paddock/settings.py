@@ -5,7 +5,7 @@ Imports nothing, so that a verb pays only for what it asks: libraries are import
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Set
     from pathlib import Path
     from typing import Any
 
@@ -66,6 +66,11 @@ class Settings:
     )
     host: str = _row("127.0.0.1", "address to listen at", "server")
     port: int = _row(8420, "port to listen at", "server", low=1, high=65_535)
+    store: str = _row(
+        "", "address of the database that all replicas share, postgresql://…; a file in the home when empty", "server"
+    )
+    bus: str = _row("", "address of the bus, redis://… or postgresql://…; the store's database when empty", "server")
+    keys: "Path" = _row("", "directory of the signing keys that all replicas share; <home>/keys when empty", "server")
     beat_seconds: float = _row(60.0, "seconds between an agent's beats", "server", flag="--beat", low=0.05)
     lease_seconds: float = _row(
         0.0, "seconds a lease lasts without a beat; 0: three beats", "server", flag="--lease", low=0
@@ -151,17 +156,16 @@ def load(
     given = {**_from_file(home / FILE), **given}
     usual = {name: Path() if row.kind == "Path" else row.default for name, row in TABLE.items()}
     values = {**usual, **(defaults or {}), **given}
-    return Settings(_derive(values, home, bool(given.get("work")), bool(given.get("state"))))
+    return Settings(_derive(values, home, {name for name in given if given[name]}))
 
 
-def _derive(values: "dict[str, Any]", home: "Path", work: bool, state: bool) -> "dict[str, Any]":
+def _derive(values: "dict[str, Any]", home: "Path", given: "Set[str]") -> "dict[str, Any]":
     import os
 
     values["home"] = home
     values["name"] = values["name"] or os.uname().nodename.split(".")[0]
-    values["work"] = values["work"] if work else home / "work"
-    values["state"] = values["state"] if state else home / "agents" / values["name"]
-    return values
+    places = {"work": home / "work", "state": home / "agents" / values["name"], "keys": home / "keys"}
+    return values | {name: place for name, place in places.items() if name not in given}
 
 
 def _default_home(env: "Mapping[str, str]") -> "Path":

@@ -223,10 +223,12 @@ class Replica:
             if known is None:
                 fleet.put(record)
                 continue
-            for idle in (self._control.idle, self._elsewhere):
-                idle.drop(known)
+            # They are listed by what they can do, which may have changed.
+            lists = [idle for idle in (self._control.idle, self._elsewhere) if idle.drop(known)]
             known.describe(record)
-            self._elsewhere.put(known, known.free)
+            self._control.registry.note(known)
+            for idle in lists:
+                idle.put(known, known.free)
 
     def _meet(self, sightings: Iterable[Sighting]) -> None:
         for seen in sightings:
@@ -237,6 +239,7 @@ class Replica:
             if seen.last_seen <= agent.last_seen:
                 continue
             agent.last_seen, agent.interval = seen.last_seen, seen.interval
+            self._control.registry.note(agent)
             agent.stale = agent.stale or seen.session != agent.session
             self._control.idle.drop(agent)
             self._elsewhere.put(agent, seen.free)

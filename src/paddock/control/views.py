@@ -136,6 +136,17 @@ async def fleet(control: Control) -> View:
     }
 
 
+def health(control: Control) -> View:
+    """Whether this process can serve; what it says of itself when it is one of several."""
+    view: View = {"ok": True, "version": __version__}
+    if control.replica is not None:
+        view["ok"] = control.replica.well
+        view["bus"] = "connected" if control.bus.connected else "lost"
+        view["bus_faults"] = control.bus.faults
+        view["replicas"] = 1 + control.bus.peers
+    return view
+
+
 async def projects(control: Control) -> list[View]:
     """Every project."""
     return [project_view(control, project) for project in await control.store.projects()]

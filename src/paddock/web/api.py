@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from paddock import __version__
 from paddock.control import views
 from paddock.control.activate import mint
 from paddock.control.plane import Control
@@ -47,8 +46,9 @@ def _one_of(request: Request, name: str, known: type[JobState] | type[ChangeStat
     return value
 
 
-async def health(_request: Request) -> Response:
-    return JSONResponse({"ok": True, "version": __version__})
+async def health(request: Request) -> Response:
+    found = views.health(control_of(request))
+    return JSONResponse(found, status_code=200 if found["ok"] else 503)
 
 
 async def fleet(request: Request) -> Response:

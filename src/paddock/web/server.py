@@ -1,4 +1,4 @@
-"""Runs a control plane: one process, one home, one address."""
+"""Runs a control plane: one process at one address, alone on its home or as one of several on a database."""
 
 import fcntl
 import gc
@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
@@ -76,6 +77,7 @@ class _Server(uvicorn.Server):
         self._control = control
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._control.registry.close()
         await self._control.bus.close()
         await super().shutdown(sockets)
 
@@ -98,12 +100,16 @@ async def serve(control: Control, sock: socket.socket, ready: Callable[[], None]
     server = _Server(config, control)
     reaper = Reaper(control)
     reaper.start()
+    if control.replica is not None:
+        control.replica.start()
     if ready is not None:  # the socket listens already: who connects now waits for the first turn of the loop
         ready()
     try:
         await server.serve(sockets=[sock])
     finally:
         await reaper.stop()
+        if control.replica is not None:
+            await control.replica.stop()
 
 
 def _settle_down() -> None:
@@ -118,20 +124,53 @@ def _told_already(_number: int, _frame: object) -> None:
     """The server has stopped because of this signal; what is left to do is to close in order."""
 
 
-def run(
-    home: Path, host: str, port: int, beat_ms: int, lease_ms: int = 0, ready: Callable[[], None] | None = None
-) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to run. Intervals are milliseconds, a lease of 0 lasts three beats; no `store` means a file in the home."""
+
+    home: Path
+    host: str
+    port: int
+    beat_ms: int
+    lease_ms: int = 0
+    store: str = ""
+    bus: str = ""
+    keys: Path | None = None
+
+    async def open(self) -> Control:
+        """Opens the control plane. Raises: BadInput, StoreUnavailable, BusUnavailable, BadKey."""
+        if not self.store:
+            return await Control.open(self.home, keys=self.keys, beat_ms=self.beat_ms, lease_ms=self.lease_ms)
+        from paddock.control.scaled import Shared, open_scaled
+
+        shared = Shared(store=self.store, bus=self.bus, keys=self.keys or self.home / "keys")
+        return await open_scaled(self.home, shared, beat_ms=self.beat_ms, lease_ms=self.lease_ms)
+
+
+def _check(plan: Plan) -> None:
+    """Raises: BadInput."""
+    if plan.store and not plan.store.startswith(("postgresql://", "postgres://")):
+        raise BadInput("the store's address is none of a PostgreSQL database", hint="postgresql://USER@HOST/DATABASE")
+    if plan.bus and not plan.store:
+        raise BadInput(
+            "a bus joins replicas, and a control plane on a file has none",
+            hint="name the database that the replicas share with --store",
+        )
+
+
+def run(plan: Plan, ready: Callable[[], None] | None = None) -> int:
     """Runs a control plane until it is told to stop; returns the exit code.
 
-    Raises: BadInput, PortInUse, HomeInUse, StoreUnavailable.
+    Raises: BadInput, PortInUse, HomeInUse, StoreUnavailable, BusUnavailable.
     """
     import uvloop
 
-    sock = listen(host, port)
-    handle = lock_home(home)
+    _check(plan)
+    sock = listen(plan.host, plan.port)
+    handle = None if plan.store else lock_home(plan.home)
 
     async def main() -> None:
-        control = await Control.open(home, beat_ms=beat_ms, lease_ms=lease_ms)
+        control = await plan.open()
         _settle_down()
         try:
             await serve(control, sock, ready)
@@ -143,6 +182,7 @@ def run(
     try:
         uvloop.run(main())
     finally:
-        os.close(handle)
+        if handle is not None:
+            os.close(handle)
         sock.close()
     return 0
