@@ -78,6 +78,7 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
     control.idle.put(agent, given.want - (len(out.granted) if out else 0) if ready else 0)
     interval = schedule.beat_interval(len(control.fleet), control.beat_ms)
     agent.interval = interval
+    control.registry.note(agent)
     if control.replica is not None:
         control.replica.tell(agent)
     bearer = ""

@@ -10,6 +10,7 @@ from paddock.control.clock import Clock
 from paddock.control.keys import Keyring, open_keys
 from paddock.control.logs import LogFiles, Logs
 from paddock.control.presence import Fleet, Idle
+from paddock.control.registry import Registry
 from paddock.store.base import Store
 from paddock.store.records import Project
 from paddock.store.sqlite.driver import SqliteStore
@@ -45,6 +46,7 @@ class Control:
         self.bearers = Bearers(keys.directive.derive("bearer"))
         self.fleet = Fleet(())
         self.idle = Idle()
+        self.registry = Registry(lambda: self.clock.now())
         # Agents that may hold leases.
         self.holding: set[str] = set()
         self.projects: dict[str, Project] = {}

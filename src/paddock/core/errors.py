@@ -83,6 +83,16 @@ class Unreachable(PaddockError):
     hint = "start one with `paddock up`, or name it with --server or PADDOCK_SERVER"
 
 
+class Overloaded(PaddockError):
+    """The control plane has more to do than it can at present; nothing was done."""
+
+    code = "overloaded"
+    retryable = True
+    status = 503
+    exit_code = 3
+    hint = "try again in a moment"
+
+
 class Refused(PaddockError):
     """Refused."""
 

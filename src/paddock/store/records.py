@@ -6,7 +6,7 @@ import msgspec
 
 from paddock.core.job import Job, Scope
 from paddock.core.states import AttemptState, ChangeState, JobState
-from paddock.wire.messages import Held, Hello, Outcome
+from paddock.wire.messages import Check, Held, Hello, Outcome
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +116,8 @@ class Agent(Record, frozen=True, kw_only=True):
     session_started: int
     draining: bool
     created: int
+    labels: dict[str, str]
+    health: tuple[Check, ...]
 
 
 class Change(Record, frozen=True, kw_only=True):

@@ -63,7 +63,7 @@ def document() -> dict[str, Any]:
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
     queries = [{"name": n, "in": "query", "schema": {"type": t}} for n, t in endpoint.query.items()]
     media = "text/plain" if endpoint.path.endswith(_TEXT) else "application/json"
-    if endpoint.path == "/v1/events":
+    if endpoint.path in ("/v1/events", "/v1/registry/watch"):
         media = "text/event-stream"
     out: dict[str, Any] = {
         "summary": endpoint.about,

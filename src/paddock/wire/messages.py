@@ -117,6 +117,21 @@ class Held(Struct, frozen=True, kw_only=True):
     cancelling: bool = False
 
 
+class Check(Struct, frozen=True, kw_only=True):
+    """How one of the agent's own health checks stands since `at`; an advisory one keeps no work away."""
+
+    name: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9._-]{0,63}$")]
+    ok: bool
+    detail: Annotated[str, Meta(max_length=200)] = ""
+    at: Millis = 0
+    advisory: bool = False
+
+
+Checks = Annotated[tuple[Check, ...], Meta(max_length=20)]
+LabelKey = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9._/-]{0,62}$")]
+LabelValue = Annotated[str, Meta(max_length=128)]
+
+
 class Hello(Struct, frozen=True, kw_only=True):
     """What an agent says of itself; sent with the first beat of a session and whenever it changes."""
 
@@ -127,6 +142,8 @@ class Hello(Struct, frozen=True, kw_only=True):
     slots: Annotated[int, Meta(ge=0, le=10_000)]
     containment: Annotated[str, Meta(max_length=32)] = ""
     pid: Count = 0
+    labels: Annotated[dict[LabelKey, LabelValue], Meta(max_length=32)] = {}
+    health: Checks = ()
 
 
 class Beat(Struct, frozen=True, kw_only=True):
@@ -142,6 +159,8 @@ class Beat(Struct, frozen=True, kw_only=True):
     # Jobs the agent would start now.
     want: Annotated[int, Meta(ge=0, le=10_000)] = 0
     draining: bool = False
+    # How every check stands, when one of them has changed since the last beat; None otherwise.
+    health: Checks | None = None
 
 
 class Ack(Struct, frozen=True, kw_only=True):

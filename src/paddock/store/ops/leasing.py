@@ -181,6 +181,8 @@ def start_session(work: Work, given: SessionStart) -> tuple[int, list[Fate]]:
         capabilities=to_json(given.hello.capabilities),
         slots=given.hello.slots,
         containment=given.hello.containment,
+        labels=to_json(given.hello.labels),
+        health=to_json(given.hello.health),
     )
     acks = list(finishing.finish_all(work, given.agent, given.session, given.outcomes))
     if not fresh:

@@ -22,7 +22,7 @@ SELECT * FROM agents WHERE name = :name ORDER BY id DESC LIMIT 1;
 
 -- name: start_session
 UPDATE agents SET session = :session, session_started = :now, name = :name, version = :version, kinds = :kinds,
-    capabilities = :capabilities, slots = :slots, containment = :containment,
+    capabilities = :capabilities, slots = :slots, containment = :containment, labels = :labels, health = :health,
     draining = CASE WHEN session = :session THEN draining ELSE 0 END
 WHERE id = :agent;
 

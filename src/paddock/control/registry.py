@@ -1,0 +1,200 @@
+"""Who is there and what they can do, held by what people ask for.
+
+An agent is in it from its first beat until three of its intervals have passed without one; nobody has to take it out.
+Agents that can do the same form a group, so that a question looks at groups and then at no more agents than it lists.
+All of it is memory and comes back with the next beats; times are epoch milliseconds.
+"""
+
+import asyncio
+import hashlib
+import heapq
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from paddock.control.presence import Presence, Profile
+from paddock.control.watching import Watch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A question: everything in it must hold. A label without a value asks for any; `healthy` None takes both."""
+
+    capabilities: frozenset[str] = frozenset()
+    kinds: frozenset[str] = frozenset()
+    labels: tuple[tuple[str, str | None], ...] = ()
+    healthy: bool | None = None
+
+    def profile_fits(self, profile: Profile) -> bool:
+        """Whether agents of this profile may be meant."""
+        kinds, capabilities = profile
+        return self.kinds <= kinds and self.capabilities <= capabilities
+
+    def rest_fits(self, agent: Presence) -> bool:
+        """Whether what differs between agents of one profile fits, too."""
+        if self.healthy is not None and self.healthy != (not agent.ailing):
+            return False
+        have = agent.labels
+        return all(key in have and value in (None, have[key]) for key, value in self.labels)
+
+    def fits(self, agent: Presence) -> bool:
+        """Whether this agent is meant."""
+        return self.profile_fits(agent.profile) and self.rest_fits(agent)
+
+
+class _Group:
+    """The live agents of one profile; sorted only when somebody reads them."""
+
+    __slots__ = ("_added", "_order", "_stale", "members")
+
+    def __init__(self) -> None:
+        self.members: set[str] = set()
+        self._order: list[str] = []
+        self._added: set[str] = set()
+        self._stale = False
+
+    def add(self, agent: str) -> None:
+        self.members.add(agent)
+        self._added.add(agent)
+
+    def remove(self, agent: str) -> None:
+        self.members.discard(agent)
+        self._stale = True
+
+    def after(self, agent: str) -> Iterator[str]:
+        """The ids beyond this one, in order."""
+        if self._stale:
+            self._order = [one for one in self._order if one in self.members and one not in self._added]
+            self._added &= self.members
+            self._stale = False
+        if self._added:
+            self._order += self._added
+            self._order.sort()  # two sorted runs and a little: linear
+            self._added = set()
+        for at in range(bisect_right(self._order, agent), len(self._order)):
+            yield self._order[at]
+
+
+class Registry:
+    """The live agents. Whoever hears of an agent notes it here; `state` names what is known of all of them."""
+
+    def __init__(self, now: Callable[[], int]) -> None:
+        self._now = now
+        self._live: dict[str, Presence] = {}
+        self._groups: dict[Profile, _Group] = {}
+        # One entry for each live agent: a moment before which it is not due.
+        self._due: list[tuple[int, str]] = []
+        self._watches: set[Watch] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        # A sum over what every agent says of itself, so that replicas that know the same say the same.
+        self.state = 0
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def note(self, agent: Presence) -> None:
+        """Takes note of a beat, here or elsewhere, or of a change of what the agent says of itself."""
+        if agent.listed and agent.listed_draining is agent.draining:
+            return
+        now = self._now()
+        if not agent.online(now):
+            return
+        if agent.agent not in self._live:
+            self._live[agent.agent] = agent
+            heapq.heappush(self._due, (agent.expires_at, agent.agent))
+            self._arm()
+        self._regroup(agent)
+        self.state ^= agent.digest
+        agent.digest = _digest(agent)
+        self.state ^= agent.digest
+        agent.listed, agent.listed_draining = True, agent.draining
+        for watch in self._watches:
+            watch.told(agent, self.state)
+
+    def _regroup(self, agent: Presence) -> None:
+        if agent.group == agent.profile:
+            return
+        self._ungroup(agent)
+        agent.group = agent.profile
+        self._groups.setdefault(agent.profile, _Group()).add(agent.agent)
+
+    def _ungroup(self, agent: Presence) -> None:
+        if agent.group is None:
+            return
+        group = self._groups[agent.group]
+        group.remove(agent.agent)
+        if not group.members:
+            del self._groups[agent.group]
+        agent.group = None
+
+    def sweep(self) -> None:
+        """Lets go of the agents whose time is over."""
+        now = self._now()
+        while self._due and self._due[0][0] < now:
+            _, name = self._due[0]
+            agent = self._live[name]
+            if agent.expires_at >= now:
+                heapq.heapreplace(self._due, (agent.expires_at, name))
+                continue
+            heapq.heappop(self._due)
+            del self._live[name]
+            self._ungroup(agent)
+            self.state ^= agent.digest
+            agent.digest, agent.listed = 0, False
+            for watch in self._watches:
+                watch.gone(agent, self.state)
+
+    def page(self, wanted: Wanted, after: str, limit: int) -> tuple[list[Presence], bool]:
+        """Up to `limit` agents beyond this id that are meant, in order of their ids, and whether there are more."""
+        self.sweep()
+        groups = [group.after(after) for profile, group in self._groups.items() if wanted.profile_fits(profile)]
+        out: list[Presence] = []
+        for name in heapq.merge(*groups):
+            agent = self._live[name]
+            if not wanted.rest_fits(agent):
+                continue
+            if len(out) == limit:
+                return out, True
+            out.append(agent)
+        return out, False
+
+    # Watches
+
+    def watch(self, wanted: Wanted) -> Watch:
+        """A watch over the agents that are meant. Raises: Overloaded when there are too many watches."""
+        watch = Watch(wanted.fits, len(self._watches))
+        self._watches.add(watch)
+        self._arm()
+        return watch
+
+    def unwatch(self, watch: Watch) -> None:
+        """Ends a watch."""
+        self._watches.discard(watch)
+
+    def close(self) -> None:
+        """Ends every watch."""
+        for watch in self._watches:
+            watch.close()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _arm(self) -> None:
+        """While somebody watches, an agent that stays away is missed at its time."""
+        if self._timer is None and self._watches and self._due:
+            wait = (self._due[0][0] - self._now()) / 1_000 + 0.002
+            self._timer = asyncio.get_running_loop().call_later(max(0.01, wait), self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self.sweep()
+        self._arm()
+
+
+def _digest(agent: Presence) -> int:
+    said = (agent.agent, agent.name, sorted(agent.kinds), sorted(agent.capabilities), agent.labels, agent.checks)
+    more = (agent.version, agent.slots, agent.draining)
+    body = msgspec.json.encode((said, more), order="deterministic")
+    return int.from_bytes(hashlib.blake2b(body, digest_size=8).digest(), "big")
