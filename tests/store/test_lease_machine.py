@@ -10,14 +10,17 @@ from typing import TypeVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from paddock.core.errors import Conflict
 from paddock.core.job import parse_batch, settle
 from paddock.core.states import FINAL, JobState
+from paddock.store.base import Store
+from paddock.store.postgres.driver import PostgresStore
 from paddock.store.records import BeatIn, BeatOut, JobFilter, Project, SessionStart, Submission
 from paddock.store.sqlite.driver import SqliteStore
 from paddock.wire.messages import Held, Hello, Outcome
+from support.services import Databases
 
 T = TypeVar("T")
 AGENTS = 3
@@ -32,9 +35,10 @@ class Leases(RuleBasedStateMachine):
     def begin(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.folder = Path(tempfile.mkdtemp())
+        self.place = self.fresh()
         self.now = 1_000
         self.sessions = 0
-        self.store = self.do(SqliteStore.open(self.folder / "store.db"))
+        self.store = self.do(self.open())
         self.do(self.store.add_project(Project(name="p", repo="/r", branch="main", checks=(), created=1)))
         self.agents: list[str] = []
         self.session: dict[int, str] = {}
@@ -47,6 +51,13 @@ class Leases(RuleBasedStateMachine):
             self.do(self.store.add_token(f"hash-{number}", "", self.now, self.now + 10**9))
             self.agents.append(self.do(self.store.redeem(f"hash-{number}", f"key-{number}", f"a{number}", self.now)).id)
             self.boot(number)
+
+    def fresh(self) -> str:
+        """An empty store's place."""
+        return str(self.folder / "store.db")
+
+    async def open(self) -> Store:
+        return await SqliteStore.open(Path(self.place))
 
     def do(self, work: Awaitable[T]) -> T:
         async def run() -> T:
@@ -158,7 +169,7 @@ class Leases(RuleBasedStateMachine):
     @rule()
     def restart_control_plane(self) -> None:
         self.do(self.store.close())
-        self.store = self.do(SqliteStore.open(self.folder / "store.db"))
+        self.store = self.do(self.open())
         self.do(self.store.forgive(self.now + TTL, self.now))
 
     @invariant()
@@ -182,7 +193,37 @@ class Leases(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
 
-TestLeases = Leases.TestCase
-TestLeases.settings = settings(
-    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck), database=None
-)
+class LeasesOnPostgres(Leases):
+    """The same, on one database of which each run gets a copy."""
+
+    databases: Databases
+
+    def fresh(self) -> str:
+        return self.databases.create()
+
+    async def open(self) -> Store:
+        return await PostgresStore.open(self.place)
+
+    def teardown(self) -> None:
+        super().teardown()
+        if hasattr(self, "place"):
+            self.databases.drop(self.place)
+
+
+def _settings(examples: int) -> settings:
+    return settings(
+        max_examples=examples,
+        stateful_step_count=30,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        database=None,
+    )
+
+
+def test_leases_in_a_file() -> None:
+    run_state_machine_as_test(Leases, settings=_settings(25))
+
+
+def test_leases_on_postgresql(databases: Databases) -> None:
+    LeasesOnPostgres.databases = databases
+    run_state_machine_as_test(LeasesOnPostgres, settings=_settings(10))

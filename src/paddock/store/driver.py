@@ -7,7 +7,7 @@ from paddock.core.errors import BadInput, Unauthorised
 from paddock.core.gate import Verdict
 from paddock.store.base import Fate
 from paddock.store.fairness_ops import FairOps
-from paddock.store.ops import changing, deciding, leasing, limiting, reading
+from paddock.store.ops import changing, checking, deciding, leasing, limiting, reading
 from paddock.store.ops.work import Work, record, records, to_json
 from paddock.store.records import (
     Agent,
@@ -200,6 +200,9 @@ class StoreDriver(FairOps, ReplicaOps):
 
     async def last_seq(self) -> int:
         return await self._read(lambda tx: tx.value("last_seq") or 0)
+
+    async def findings(self) -> dict[str, list[str]]:
+        return await self._read(checking.findings)
 
     async def counts(self, now: int) -> Counts:
         return await self._read(lambda tx: reading.counts(tx, now))

@@ -13,7 +13,10 @@ _AMONG = re.compile(r"IN \(SELECT value FROM json_each\((:[a-z_]+)\)\)")
 
 
 def statement(sql: str) -> str:
-    """A named statement with its parameters in psycopg's form; being in a JSON list is being in an array, which an index serves."""
+    """A named statement with its parameters in psycopg's form.
+
+    What is looked up in a JSON list is looked up in an array, for which PostgreSQL uses an index.
+    """
     sql = _AMONG.sub(r"= ANY (ARRAY (SELECT json_array_elements_text(CAST(\1 AS json))))", sql)
     sql = re.sub(r"CAST\((:\w+) AS INTEGER\)", r"CAST(\1 AS BIGINT)", sql.replace("%", "%%"))
     return _PARAMETER.sub(r"%(\1)s", sql)
