@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 
 from paddock.core.limits import Limit
 from paddock.core.states import JobState
+from paddock.store.base import Store
 from paddock.store.conformance.bench import NOW, Bench
 from paddock.store.conformance.limits import Hands, hands
+from paddock.store.postgres.driver import PostgresStore
 from paddock.store.records import JobFilter
 from paddock.store.sqlite.driver import SqliteStore
+from support.services import Databases
 
 AGENTS, WINDOW = 3, 1_000
 LANES = ("p|noop||a", "p|noop||a,b", "p|noop||b", "p|noop|", "q|noop||b")
@@ -29,37 +32,77 @@ steps = st.lists(
 )
 
 
-@given(steps, st.integers(0, 3), st.integers(0, 4), st.integers(1, 4))
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-def test_no_limit_is_ever_exceeded(todo: list[tuple[str, int, int]], a: int, b: int, starts: int) -> None:
+bounds = st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(1, 4))
+calm = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
+
+
+@given(steps, bounds)
+@settings(calm, max_examples=25)
+def test_no_limit_is_ever_exceeded(todo: list[tuple[str, int, int]], bounds: tuple[int, int, int]) -> None:
+    async def run() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            await _run(await SqliteStore.open(Path(folder) / "store.db"), todo, bounds)
+
+    asyncio.run(run())
+
+
+def test_no_limit_is_ever_exceeded_on_postgresql(databases: Databases) -> None:
+    @given(steps, bounds)
+    @settings(calm, max_examples=8)
+    def each(todo: list[tuple[str, int, int]], bounds: tuple[int, int, int]) -> None:
+        dsn = databases.create()
+
+        async def run() -> None:
+            await _run(await PostgresStore.open(dsn), todo, bounds)
+
+        asyncio.run(run())
+        databases.drop(dsn)
+
+    each()
+
+
+async def test_two_control_planes_at_once_keep_a_limit(postgres: str) -> None:
+    first, second = await PostgresStore.open(postgres), await PostgresStore.open(postgres)
+    try:
+        benches = (Bench(first), Bench(second))
+        await benches[0].project()
+        who = [await benches[0].agent(f"a{at}") for at in range(12)]
+        await first.set_limit(Limit(key="a", most=5), NOW)
+        await first.set_limit(Limit(key="b", starts=4, window_ms=WINDOW), NOW)
+        await benches[0].submit(*({"id": f"{key}{at}", "limits": [key]} for key in "ab" for at in range(30)))
+        agents = [Hands(benches[at % 2], one) for at, one in enumerate(who)]
+        granted = await asyncio.gather(*(one.claim(3, "p|noop||a", "p|noop||b") for one in agents))
+        names = [name for each in granted for name in each]
+        assert sorted(name[0] for name in names) == ["a"] * 5 + ["b"] * 4
+    finally:
+        await first.close()
+        await second.close()
+
+
+async def _run(store: SqliteStore | PostgresStore, todo: list[tuple[str, int, int]], bounds: tuple[int, ...]) -> None:
+    a, b, starts = bounds
     limits = [
         Limit(key="a", most=a),
         Limit(key="b", most=b, starts=starts, window_ms=WINDOW),
         Limit(project="p", most=5),
     ]
-    asyncio.run(_run(todo, limits))
+    try:
+        bench = Bench(store)
+        await bench.project()
+        await bench.project("q")
+        agents = await hands(bench, AGENTS)
+        for limit in limits:
+            await store.set_limit(limit, NOW)
+        for project in ("p", "q"):
+            keys = (["a"], ["a", "b"], ["b"], []) if project == "p" else (["b"],)
+            jobs = ({"id": f"{at}-{''.join(k)}", "limits": k} for at in range(12) for k in keys)
+            await bench.submit(*jobs, project=project)
+        await _walk(store, agents, todo, limits)
+    finally:
+        await store.close()
 
 
-async def _run(todo: list[tuple[str, int, int]], limits: list[Limit]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        store = await SqliteStore.open(Path(folder) / "store.db")
-        try:
-            bench = Bench(store)
-            await bench.project()
-            await bench.project("q")
-            agents = await hands(bench, AGENTS)
-            for limit in limits:
-                await store.set_limit(limit, NOW)
-            for project in ("p", "q"):
-                keys = (["a"], ["a", "b"], ["b"], []) if project == "p" else (["b"],)
-                jobs = ({"id": f"{at}-{''.join(k)}", "limits": k} for at in range(12) for k in keys)
-                await bench.submit(*jobs, project=project)
-            await _walk(store, agents, todo, limits)
-        finally:
-            await store.close()
-
-
-async def _walk(store: SqliteStore, agents: list[Hands], todo: list[tuple[str, int, int]], limits: list[Limit]) -> None:
+async def _walk(store: Store, agents: list[Hands], todo: list[tuple[str, int, int]], limits: list[Limit]) -> None:
     now = NOW
     began: dict[str, list[int]] = {limit.name: [] for limit in limits}
     for what, number, count in todo:
