@@ -227,7 +227,6 @@ class Replica:
             lists = [idle for idle in (self._control.idle, self._elsewhere) if idle.drop(known)]
             known.describe(record)
             self._control.registry.note(known)
-            self._control.registry.note(known)
             for idle in lists:
                 idle.put(known, known.free)
 
@@ -240,7 +239,6 @@ class Replica:
             if seen.last_seen <= agent.last_seen:
                 continue
             agent.last_seen, agent.interval = seen.last_seen, seen.interval
-            self._control.registry.note(agent)
             self._control.registry.note(agent)
             agent.stale = agent.stale or seen.session != agent.session
             self._control.idle.drop(agent)

@@ -78,7 +78,6 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._control.registry.close()
-        self._control.registry.close()
         await self._control.bus.close()
         await super().shutdown(sockets)
 
