@@ -104,7 +104,7 @@ class Registry:
         if agent.agent not in self._live:
             self._live[agent.agent] = agent
             heapq.heappush(self._due, (agent.expires_at, agent.agent))
-            self._arm()
+            self._arm(anew=self._due[0][1] == agent.agent)
         self._regroup(agent)
         self.state ^= agent.digest
         agent.digest = _digest(agent)
@@ -181,8 +181,11 @@ class Registry:
             self._timer.cancel()
             self._timer = None
 
-    def _arm(self) -> None:
+    def _arm(self, *, anew: bool = False) -> None:
         """While somebody watches, an agent that stays away is missed at its time."""
+        if anew and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._timer is None and self._watches and self._due:
             wait = (self._due[0][0] - self._now()) / 1_000 + 0.002
             self._timer = asyncio.get_running_loop().call_later(max(0.01, wait), self._ring)
