@@ -96,11 +96,11 @@ class Fleet:
             if process.popen.poll() is None:
                 process.kill()
 
-    def start_control(self) -> None:
-        """Starts the control plane and returns once it serves."""
+    def start_control(self, *more: str) -> None:
+        """Starts the control plane and returns once it serves; `more` are further words of `paddock serve`."""
         reading, writing = os.pipe()
         words = ["serve", "--home", str(self.home), "--port", str(self.port), "--ready-fd", str(writing)]
-        words += ["--beat", str(self.beat), "--lease", str(self.lease)]
+        words += ["--beat", str(self.beat), "--lease", str(self.lease), *more]
         try:
             self.control = Process("control", words, self.folder / "control.log", {}, writing)
             os.close(writing)

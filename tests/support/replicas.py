@@ -45,7 +45,7 @@ class Replicas(Fleet):
         super().__enter__()
         return self
 
-    def start_control(self) -> None:
+    def start_control(self, *more: str) -> None:  # noqa: ARG002
         for number in range(len(self.ports)):
             self.start_replica(number)
 

@@ -104,6 +104,7 @@ def _copy(found: argparse.Namespace) -> int:
 
     settings = args.settings_of(found)
     address = _address(settings)
+    _missing(settings)
     lock = lock_home(settings.home)
     try:
         counts = copy(settings.home / "paddock.db", address, (lambda _: None) if found.json else out.note)

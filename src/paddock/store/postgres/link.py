@@ -83,7 +83,7 @@ def connect(dsn: str) -> Link:
 
 
 def words(error: Exception) -> str:
-    """The last line that an error says, which is the one that names the cause."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = lines[-1] if lines else type(error).__name__
-    return told.removeprefix("FATAL:").removeprefix("ERROR:").rsplit("failed: ", 1)[-1].removeprefix("FATAL:").strip()
+    """The cause that an error names, on one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    told = next((line for line in lines if "failed: " in line), lines[0])
+    return told.rsplit("failed: ", 1)[-1].removeprefix("FATAL:").removeprefix("ERROR:").strip()
