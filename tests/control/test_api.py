@@ -71,7 +71,9 @@ def test_the_openapi_document_is_whole(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "endpoint", [e for e in ENDPOINTS if e.path not in ("/v1/events", "/v1/registry/watch")], ids=lambda e: f"{e.method} {e.path}"
+    "endpoint",
+    [e for e in ENDPOINTS if e.path not in ("/v1/events", "/v1/registry/watch")],
+    ids=lambda e: f"{e.method} {e.path}",
 )
 def test_every_route_answers_as_documented(
     plane: Fleet, document: dict[str, Any], names: dict[str, str], endpoint: Any

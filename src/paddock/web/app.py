@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 from paddock.control.plane import Control
 from paddock.core.errors import PaddockError
-from paddock.web import api, openapi, pages
+from paddock.web import agent_cards, api, openapi, pages
 from paddock.web.agents_api import AgentApi, Receive, Scope, Send
 from paddock.web.guard import Guard
 from paddock.web.problem import on_http_error, on_internal_error, on_paddock_error
@@ -18,7 +18,7 @@ class App:
     def __init__(self, control: Control) -> None:
         self._agents = AgentApi(control)
         inner = Starlette(
-            routes=[*api.routes, *openapi.routes, *pages.routes],
+            routes=[*api.routes, *agent_cards.routes, *openapi.routes, *pages.routes],
             exception_handlers={
                 PaddockError: on_paddock_error,
                 HTTPException: on_http_error,
