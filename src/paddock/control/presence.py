@@ -1,12 +1,13 @@
 """Who is there: the agents as this process last heard of them. All of it may be lost; the next beats bring it back."""
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from paddock.core.matching import Candidate
 from paddock.store.records import Agent
 from paddock.wire.keys import Verifier
+from paddock.wire.messages import Check
 
 Profile = tuple[frozenset[str], frozenset[str]]
 
@@ -16,16 +17,23 @@ class Presence:
 
     __slots__ = (
         "agent",
+        "ailing",
         "bearer_at",
         "capabilities",
+        "checks",
+        "digest",
         "draining",
         "free",
         "generation",
+        "group",
         "inflight",
         "interval",
         "kinds",
+        "labels",
         "last_seen",
         "leases",
+        "listed",
+        "listed_draining",
         "listening",
         "name",
         "reply",
@@ -55,6 +63,11 @@ class Presence:
         # Leases as the store last counted them, and slots that the last beat left free.
         self.leases = 0
         self.free = 0
+        # The registry's own: where it holds the agent, by what it knows it, and whether that is what the agent says.
+        self.group: Profile | None = None
+        self.digest = 0
+        self.listed = False
+        self.listed_draining = False
         self.update(record)
 
     def update(self, record: Agent) -> None:
@@ -71,15 +84,28 @@ class Presence:
         self.capabilities = frozenset(record.capabilities)
         self.slots = record.slots
         self.draining = record.draining
+        self.labels: Mapping[str, str] = record.labels
+        self.feels(record.health)
+
+    def feels(self, checks: tuple[Check, ...]) -> None:
+        """Takes over how the agent's checks stand; `ailing` is the first that keeps it from work, or empty."""
+        self.checks = checks
+        self.ailing = next((check.name for check in checks if not check.ok and not check.advisory), "")
+        self.listed = False
 
     @property
     def profile(self) -> Profile:
         """What decides which lanes the agent fits; many agents share one."""
         return self.kinds, self.capabilities
 
+    @property
+    def expires_at(self) -> int:
+        """When it counts as gone unless it beats again: three of its intervals after it was seen."""
+        return self.last_seen + 3 * max(self.interval, 1_000)
+
     def online(self, now: int) -> bool:
         """Seen within three of its intervals."""
-        return self.last_seen > 0 and now - self.last_seen <= 3 * max(self.interval, 1_000)
+        return self.last_seen > 0 and now <= self.expires_at
 
     def candidate(self, now: int) -> Candidate:
         """What the matcher must know."""

@@ -226,6 +226,7 @@ class Replica:
             # They are listed by what they can do, which may have changed.
             lists = [idle for idle in (self._control.idle, self._elsewhere) if idle.drop(known)]
             known.describe(record)
+            self._control.registry.note(known)
             for idle in lists:
                 idle.put(known, known.free)
 
@@ -238,6 +239,7 @@ class Replica:
             if seen.last_seen <= agent.last_seen:
                 continue
             agent.last_seen, agent.interval = seen.last_seen, seen.interval
+            self._control.registry.note(agent)
             agent.stale = agent.stale or seen.session != agent.session
             self._control.idle.drop(agent)
             self._elsewhere.put(agent, seen.free)

@@ -77,6 +77,7 @@ class _Server(uvicorn.Server):
         self._control = control
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._control.registry.close()
         await self._control.bus.close()
         await super().shutdown(sockets)
 
