@@ -96,6 +96,8 @@ def test_jobs_of_an_exclusive_key_take_turns(plane: Fleet) -> None:
     why = plane.api.get("/v1/jobs/turn-2/why")["summary"]
     assert why == "waits its turn: one job at a time with the key 'deploy' for shop, and turn-1 runs"
     assert plane.job("turn-2")["exclusive"] == "deploy"
+    plane.submit(noop("first-of-two"), noop("second-of-two", depends_on=["first-of-two"]))
+    assert b"needs first-of-two" in plane.api.raw("/jobs/second-of-two")[0]
 
 
 @pytest.mark.parametrize(
@@ -145,6 +147,8 @@ def test_a_limit_on_leases_is_kept_and_says_why(plane: Fleet) -> None:
     assert light.beat(want=9)[0] == ()
     assert plane.api.get("/v1/jobs/gpu-3/why")["summary"] == "limit gpu: 2 of 2 run"
     assert plane.job("gpu-3")["limits"] == ["gpu"]
+    assert "limits     gpu" in plane.cli("job", "show", "gpu-3").stdout
+    assert b"<dt>Limits</dt>" in plane.api.raw("/jobs/gpu-3")[0]
     (limit,) = plane.api.get("/v1/limits")
     assert (limit["name"], limit["most"], limit["live"], limit["room"]) == ("gpu", 2, 2, 0)
     assert "2 at a time  2" in plane.cli("limit", "list").stdout
@@ -212,5 +216,6 @@ def test_shares_decide_between_projects_and_why_says_so(plane: Fleet) -> None:
     plane.api.post("/v1/projects/other/share", {"weight": 9})
     why = plane.api.get("/v1/jobs/mine-8/why")
     first = next(reason for reason in why["reasons"] if reason.get("project"))
+    assert b"<strong>other</strong> comes before shop" in plane.api.raw("/jobs/mine-8")[0]
     assert first["reason"].startswith(f"comes before shop: {8 - mine} run for a share of 9, and ")
     drop(plane, light, "shares")
