@@ -98,6 +98,7 @@ def test_jobs_of_an_exclusive_key_take_turns(plane: Fleet) -> None:
     assert plane.job("turn-2")["exclusive"] == "deploy"
     plane.submit(noop("first-of-two"), noop("second-of-two", depends_on=["first-of-two"]))
     assert b"needs first-of-two" in plane.api.raw("/jobs/second-of-two")[0]
+    plane.api.post("/v1/jobs/first-of-two/cancel", {})
 
 
 @pytest.mark.parametrize(
