@@ -29,6 +29,7 @@ class Row:
         low: float | None = None,
         high: float | None = None,
         words: tuple[str, ...] = (),
+        between: str = ",",
     ) -> None:
         self.name = ""
         self.kind = ""
@@ -42,6 +43,8 @@ class Row:
         self.high = high
         # The values it may have; empty: any.
         self.words = words
+        # What separates the parts of a list in a text.
+        self.between = between
 
     @property
     def env(self) -> str:
@@ -80,6 +83,15 @@ class Settings:
     slots: int = _row(1, "jobs an agent runs at a time", "agent", low=1)
     capabilities: tuple[str, ...] = _row((), "capabilities the agent claims beside those it finds", "agent")
     kinds: tuple[str, ...] = _row((), "kinds of job the agent takes; all it can run when empty", "agent")
+    labels: tuple[str, ...] = _row((), "labels the agent shows in the registry, key=value", "agent", flag="--label")
+    health: tuple[str, ...] = _row(
+        (),
+        "checks of the host, name=argv…, or advisory:name=argv…; in the environment one a line",
+        "agent",
+        between="\n",
+    )
+    health_seconds: float = _row(30.0, "seconds between two runs of a check", "agent", flag="--health-every", low=1)
+    health_timeout: float = _row(10.0, "seconds a check may take", "agent", low=1, high=600)
     work: "Path" = _row("", "where worktrees lie; <home>/work when empty", "agent")
     tools: tuple[str, ...] = _row((), "more directories that jobs may read", "agent")
     allow_degraded: bool = _row(False, "run jobs on a host that cannot contain them; outcomes say so", "agent")
@@ -209,7 +221,7 @@ def _nearest(name: str) -> str:
 
 def _value(row: Row, given: object, place: str) -> "Any":
     """What was given, as the setting's type; `place` says where it stood."""
-    value: Any = _CONVERT[row.kind](given)
+    value: Any = _list(given, row.between) if row.kind == "tuple" else _CONVERT[row.kind](given)
     if value is None:
         raise _bad(f"{place}: {given!r} is no {_WORDS[row.kind]}")
     if row.low is not None and value < row.low:
@@ -262,15 +274,15 @@ def _path(given: object) -> "Path | None":
     return Path(given).expanduser().absolute() if isinstance(given, str) and given and "\0" not in given else None
 
 
-def _list(given: object) -> tuple[str, ...] | None:
+def _list(given: object, between: str = ",") -> tuple[str, ...] | None:
     if isinstance(given, str):
-        return tuple(part.strip() for part in given.split(",") if part.strip())
+        return tuple(part.strip() for part in given.split(between) if part.strip())
     if isinstance(given, list | tuple) and all(isinstance(part, str) for part in given):
         return tuple(given)
     return None
 
 
-_CONVERT = {"str": _text, "int": _whole, "float": _number, "bool": _switch, "Path": _path, "tuple": _list}
+_CONVERT: "dict[str, Any]" = {"str": _text, "int": _whole, "float": _number, "bool": _switch, "Path": _path}
 _WORDS = {
     "str": "text",
     "int": "whole number",

@@ -20,7 +20,7 @@ from paddock.core.errors import Refused, Stale, Unreachable
 from paddock.core.schedule import backoff
 from paddock.wire.envelope import Envelope, EnvelopeError, unseal
 from paddock.wire.keys import Signer
-from paddock.wire.messages import Decoder, Directive, Grant, Held, Hello, JobOrder, Outcome, Reply, encode
+from paddock.wire.messages import Check, Decoder, Directive, Grant, Held, Hello, JobOrder, Outcome, Reply, encode
 from paddock.wire.signing import AGENT_HEADER, SIGNATURE_HEADER, sign
 
 _log = logging.getLogger("paddock.agent")
@@ -45,6 +45,7 @@ class _Beat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     outcomes: tuple[msgspec.Raw, ...] = ()
     want: int = 0
     draining: bool = False
+    health: tuple[Check, ...] | None = None
 
 
 class Replaced(Stale):
@@ -72,6 +73,8 @@ class Beats:
         self._session = session
         self._hello: Hello | None = hello
         self._own_hello = hello
+        # How the checks stand, when the control plane has not heard of it yet.
+        self._health: tuple[Check, ...] | None = None
         self._journal = journal
         self._status = status
         self._keys = identity.verifiers()
@@ -88,6 +91,14 @@ class Beats:
     def kick(self) -> None:
         """Asks for a beat now."""
         self._kicked.set()
+
+    def feel(self, stands: tuple[Check, ...]) -> None:
+        """Tells how the checks stand, now and in every hello to come."""
+        self._own_hello = msgspec.structs.replace(self._own_hello, health=stands)
+        if self._hello is not None:
+            self._hello = self._own_hello
+        self._health = stands
+        self.kick()
 
     async def run(self) -> None:
         """Beats for ever. Raises: Replaced, Refused."""
@@ -116,6 +127,7 @@ class Beats:
             outcomes=tuple(msgspec.Raw(told.body) for told in outcomes),
             want=0 if self.draining else self.slots.free,
             draining=self.draining,
+            health=None if self._hello is not None else self._health,
         )
         try:
             self._take(await self._deliver(encode(beat)), beat)
@@ -174,7 +186,10 @@ class Beats:
         except msgspec.MsgspecError as error:
             self._later(f"the answer cannot be read: {error}")
             return
-        self._hello = None
+        if self._hello is beat.hello:
+            self._hello = None
+        if self._health is beat.health or (beat.hello is not None and self._health == beat.hello.health):
+            self._health = None
         seconds = min(max(reply.next_ms / 1_000, SHORTEST_S), LONGEST_S)
         self._next = time.monotonic() + seconds
         if reply.bearer:

@@ -1,7 +1,10 @@
 """What an agent is told at its start."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from paddock.agent.health import Declared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +20,11 @@ class AgentConfig:
     kinds: tuple[str, ...] = ()
     # Capabilities beyond those found on the host.
     capabilities: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    # Health checks, seconds between two runs of one, and seconds that one may take.
+    checks: tuple[Declared, ...] = ()
+    check_s: float = 30.0
+    check_timeout_s: float = 10.0
     # Prefixes that jobs see read-only, beside the running Python's.
     tools: tuple[Path, ...] = ()
     allow_degraded: bool = False

@@ -12,11 +12,14 @@ import sys
 import time
 from collections.abc import Sequence
 
+import msgspec
+
 from paddock import __version__
 from paddock.agent import identity as identities
 from paddock.agent.beating import Beats
 from paddock.agent.capabilities import find
 from paddock.agent.config import AgentConfig
+from paddock.agent.health import Health
 from paddock.agent.http import Client
 from paddock.agent.identity import Identity
 from paddock.agent.intake import Gatekeeper
@@ -28,7 +31,7 @@ from paddock.core.ids import ENTROPY_BITS, make
 from paddock.core.kinds import KINDS
 from paddock.runners import INSTANT, RUNNERS
 from paddock.sandbox import Containment, probe
-from paddock.wire.messages import Hello, Outcome
+from paddock.wire.messages import Check, Hello, Outcome
 from paddock.workspace import recover
 
 _log = logging.getLogger("paddock.agent")
@@ -90,6 +93,7 @@ class Agent:
         # A host that cannot contain offers no kind that must be contained; else it would take and refuse for ever.
         able = tuple(kind for kind in (*INSTANT, *RUNNERS) if contains or not KINDS[kind].worktree)
         kinds = tuple(kind for kind in able if not config.kinds or kind in config.kinds)
+        self._health = Health(config.checks, config.check_s, config.check_timeout_s, self._feel)
         hello = Hello(
             name=config.name,
             version=__version__,
@@ -98,6 +102,8 @@ class Agent:
             slots=config.slots,
             containment=contained.cls,
             pid=os.getpid(),
+            labels=dict(config.labels),
+            health=self._health.stands,
         )
         self._beats = Beats(self._client, identity, self._key, self._session, hello, self._journal, self._status)
         slots = Slots(config, self._journal, self._status, self._session, self._beats.kick, self._beats.confirm)
@@ -126,6 +132,8 @@ class Agent:
             containment=contained.cls,
             containment_reason=contained.reason,
             capabilities=hello.capabilities,
+            labels=hello.labels,
+            health=[msgspec.structs.asdict(check) for check in hello.health],
         )
 
     async def live(self) -> int:
@@ -139,6 +147,8 @@ class Agent:
             asyncio.create_task(self._wake(), name="wake"),
             asyncio.create_task(self._sweeps(), name="sweep"),
         ]
+        if self._config.checks:
+            tasks.append(asyncio.create_task(self._health.run(), name="health"))
         ending = asyncio.create_task(self._until_ended(), name="end")
         try:
             await asyncio.wait({ending, *tasks}, return_when=asyncio.FIRST_COMPLETED)
@@ -155,6 +165,14 @@ class Agent:
                 task.cancel()
             await asyncio.gather(ending, *tasks, return_exceptions=True)
         return 0
+
+    def _feel(self, stands: tuple[Check, ...]) -> None:
+        """One of the checks has changed."""
+        bad = [check.name for check in stands if not check.ok]
+        self._status.say("health", f"not well: {', '.join(bad)}" if bad else "well")
+        self._status.fact(health=[msgspec.structs.asdict(check) for check in stands])
+        self._status.soon()
+        self._beats.feel(stands)
 
     async def _until_ended(self) -> None:
         await self._ending.wait()

@@ -82,6 +82,12 @@ def _add(where: "argparse._ActionsContainer", row: settings.Row) -> None:
     if row.kind == "bool":
         where.add_argument(row.flag, dest=_DEST + row.name, action="store_true", default=argparse.SUPPRESS, help=about)
         return
+    if row.kind == "tuple":
+        shown = row.flag.strip("-").upper().replace("-", "_")
+        where.add_argument(
+            row.flag, dest=_DEST + row.name, metavar=shown, action="append", default=argparse.SUPPRESS, help=about
+        )
+        return
     shown = {"int": "N", "float": "SECONDS", "Path": "PATH"}.get(row.kind, row.name.upper())
     where.add_argument(row.flag, dest=_DEST + row.name, metavar=shown, default=argparse.SUPPRESS, help=about)
 
@@ -102,8 +108,12 @@ def settings_of(found: argparse.Namespace, **defaults: object) -> settings.Setti
 
 
 def given(found: argparse.Namespace) -> dict[str, object]:
-    """The settings that stood in the words, by name."""
-    return {name.removeprefix(_DEST): value for name, value in vars(found).items() if name.startswith(_DEST)}
+    """The settings that stood in the words, by name; a list that was given in parts is one text, as elsewhere."""
+    words = {name.removeprefix(_DEST): value for name, value in vars(found).items() if name.startswith(_DEST)}
+    return {
+        name: settings.TABLE[name].between.join(value) if isinstance(value, list) else value
+        for name, value in words.items()
+    }
 
 
 def whole(low: int) -> Callable[[str], int]:

@@ -11,6 +11,10 @@ SETTINGS = (
     "slots",
     "capabilities",
     "kinds",
+    "labels",
+    "health",
+    "health_seconds",
+    "health_timeout",
     "work",
     "tools",
     "allow_degraded",
@@ -25,6 +29,7 @@ def main(verb: str, words: list[str]) -> int:
     parser = args.for_verb(verb, EXAMPLE)
     args.add_settings(parser, *SETTINGS)
     settings = args.settings_of(args.read(parser, words))
+    from paddock.agent import health
     from paddock.agent.config import AgentConfig
     from paddock.agent.main import log_to_stderr, run
     from paddock.sandbox import dedupe, default_tools
@@ -40,6 +45,10 @@ def main(verb: str, words: list[str]) -> int:
             slots=settings.slots,
             kinds=settings.kinds,
             capabilities=settings.capabilities,
+            labels=health.labels(settings.labels),
+            checks=health.declared(settings.health),
+            check_s=settings.health_seconds,
+            check_timeout_s=settings.health_timeout,
             tools=dedupe([*default_tools(), *(Path(tool) for tool in settings.tools)]),
             allow_degraded=settings.allow_degraded,
             token=settings.secret(),

@@ -66,6 +66,8 @@ def as_tree(tree: dict[str, Any]) -> tuple[str, list[Branch]]:
         ),
         (f"containment    {_containment(tree.get('containment'))}", []),
     ]
+    if checks := tree.get("health"):
+        branches.append(("health", [(_check(check), []) for check in checks]))
     loops = tree.get("loops") or {}
     branches.append(("loops", [(_loop(name, loop), []) for name, loop in loops.items()]))
     jobs = tree.get("jobs") or []
@@ -77,6 +79,13 @@ def _containment(value: Any) -> str:
     if isinstance(value, dict):
         return out.plain(" ".join(str(part) for part in value.values() if part not in (None, "")))
     return out.plain(value)
+
+
+def _check(check: dict[str, Any]) -> str:
+    word = "well" if check.get("ok") else f"not well: {check.get('detail')}"
+    since = out.age(check.get("at"))
+    text = f"{check.get('name')}{' (advisory)' if check.get('advisory') else ''}: {word}"
+    return out.plain(text) + (f"  (for {since})" if since else "")
 
 
 def _loop(name: str, loop: Any) -> str:

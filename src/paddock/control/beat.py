@@ -13,7 +13,7 @@ from paddock.core.errors import Conflict, StaleSession, Unauthorised
 from paddock.store.base import Fate
 from paddock.store.records import Agent, BeatIn, BeatOut, SessionStart
 from paddock.wire.envelope import Envelope, seal
-from paddock.wire.messages import Ack, Beat, Decoder, Directive, Reply, Stop, encode
+from paddock.wire.messages import Ack, Beat, Check, Decoder, Directive, Reply, Stop, encode
 from paddock.wire.signing import verify
 
 _decoder = Decoder(Beat)
@@ -73,8 +73,10 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
         told = await _greet(control, agent, given, now)
         given = msgspec.structs.replace(given, outcomes=())
     agent.last_seen = now
+    if given.health is not None and given.hello is None:
+        await _feel(control, agent, given.session, given.health, now)
     out = await _business(control, agent, given, now)
-    ready = not (given.draining or agent.draining)
+    ready = not (given.draining or agent.draining or agent.ailing)
     control.idle.put(agent, given.want - (len(out.granted) if out else 0) if ready else 0)
     interval = schedule.beat_interval(len(control.fleet), control.beat_ms)
     agent.interval = interval
@@ -115,6 +117,17 @@ async def _greet(control: Control, agent: Presence, given: Beat, now: int) -> li
     if lost or fresh or told:
         control.stir()
     return told
+
+
+async def _feel(control: Control, agent: Presence, session: str, checks: tuple[Check, ...], now: int) -> None:
+    """Takes note of how an agent's checks stand, before anything else is decided about it."""
+    before = agent.ailing
+    agent.feels(checks)
+    told = "agent.unhealthy" if agent.ailing and not before else "agent.healthy" if before and not agent.ailing else ""
+    await control.store.set_health(agent.agent, session, checks, told, now)
+    control.tell_of(agent.agent)
+    if told:
+        control.bus.news()
 
 
 async def _business(control: Control, agent: Presence, given: Beat, now: int) -> BeatOut | None:

@@ -117,6 +117,7 @@ class Presence:
             running=self.running,
             online=self.online(now),
             draining=self.draining,
+            ailing=self.ailing,
         )
 
 

@@ -102,6 +102,8 @@ def agent_view(control: Control, record: Agent, held: list[str]) -> View:
     view["draining"] = seen.draining if seen else record.draining
     view["running"] = len(held)
     view["jobs"] = held
+    view["health"] = [msgspec.structs.asdict(check) for check in record.health]
+    view["healthy"] = all(check.ok or check.advisory for check in record.health)
     view["state"] = "draining" if online and view["draining"] else "online" if online else "offline"
     return view
 

@@ -44,6 +44,8 @@ class Candidate:
     running: int
     online: bool
     draining: bool
+    # The health check that keeps it from work, or empty.
+    ailing: str = ""
 
 
 def unfit(agent: Candidate, lane_name: str) -> str:
@@ -64,6 +66,8 @@ def waits(agent: Candidate, lane_name: str) -> str:
         return reason
     if agent.draining:
         return "is draining"
+    if agent.ailing:
+        return f"is unhealthy: {agent.ailing}"
     if agent.running >= agent.slots:
         return f"is busy with {agent.running} of {agent.slots} jobs"
     return ""

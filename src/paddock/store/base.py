@@ -26,6 +26,7 @@ from paddock.store.records import (
     Submitted,
 )
 from paddock.store.replicas import ReplicaStore
+from paddock.wire.messages import Check
 
 # What became of an outcome: (job, epoch, code), the code empty when it stands.
 Fate = tuple[str, int, str]
@@ -51,6 +52,9 @@ class Store(FairStore, ReplicaStore, Protocol):
         """An agent's new boot: takes what the earlier one left to tell, then gives up what it held."""
 
     async def drain(self, agent: str, draining: bool, now: int) -> Agent: ...
+    async def set_health(self, agent: str, session: str, checks: Sequence[Check], told: str, now: int) -> bool:
+        """How the checks of an agent's session stand; `told`, if any, is what the journal calls the change."""
+
     async def agent(self, ref: str) -> Agent: ...
     async def agents(self) -> list[Agent]: ...
 

@@ -28,6 +28,7 @@ from paddock.store.records import (
 )
 from paddock.store.replica_ops import ReplicaOps
 from paddock.store.statements import Tx
+from paddock.wire.messages import Check
 
 
 class StoreDriver(FairOps, ReplicaOps):
@@ -83,6 +84,9 @@ class StoreDriver(FairOps, ReplicaOps):
 
     async def drain(self, agent: str, draining: bool, now: int) -> Agent:
         return await self._write(now, lambda work: deciding.drain(work, agent, draining))
+
+    async def set_health(self, agent: str, session: str, checks: Sequence[Check], told: str, now: int) -> bool:
+        return await self._write(now, lambda work: deciding.set_health(work, agent, session, checks, told))
 
     async def agent(self, ref: str) -> Agent:
         return await self._read(lambda tx: reading.find_agent(tx, ref))

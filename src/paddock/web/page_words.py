@@ -7,7 +7,9 @@ from typing import Any
 SENTENCES: Mapping[str, str] = {
     "agent.activated": "agent {agent} joined the fleet",
     "agent.draining": "agent {agent} drains: it takes no more jobs",
+    "agent.healthy": "agent {agent} is well again",
     "agent.resumed": "agent {agent} takes jobs again",
+    "agent.unhealthy": "agent {agent} is not well and takes no new jobs: {check}, {detail}",
     "attempt.cancelled": "{job}: {agent} stopped attempt {epoch}",
     "attempt.done": "{job}: {agent} finished attempt {epoch}",
     "attempt.failed": "{job}: attempt {epoch} on {agent} failed ({code})",

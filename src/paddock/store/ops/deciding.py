@@ -1,10 +1,13 @@
 """What people ask of jobs and agents: cancel, retry, drain, and the tokens and keys by which agents come in."""
 
+from collections.abc import Sequence
+
 from paddock.core.errors import Conflict, NotFound
 from paddock.core.states import CLAIMABLE, FINAL, JOB, RETRIABLE, JobState
 from paddock.store.ops import changing
 from paddock.store.ops.work import Work, record, to_json
 from paddock.store.records import Agent, JobRecord
+from paddock.wire.messages import Check
 
 # A second try to redeem a token with the same key within this time gets the same answer: the first one may be lost.
 REDEEM_AGAIN_MS = 300_000
@@ -84,6 +87,17 @@ def drain(work: Work, agent: str, draining: bool) -> Agent:
     row = work.tx.one("agent", id=agent)
     assert row is not None
     return record(Agent, row)
+
+
+def set_health(work: Work, agent: str, session: str, checks: Sequence[Check], told: str) -> bool:
+    """Keeps how an agent's checks stand; `told` goes to the journal. False when another session has begun."""
+    if not work.tx.run("set_health", id=agent, session=session, health=to_json(checks)):
+        return False
+    if told:
+        failing = [check for check in checks if not check.ok and not check.advisory]
+        said = {"check": failing[0].name, "detail": failing[0].detail} if failing else {}
+        work.journal(told, None, agent, **said)
+    return True
 
 
 def redeem(work: Work, token_hash: str, public_key: str, name: str) -> Agent | None:

@@ -26,6 +26,9 @@ UPDATE agents SET session = :session, session_started = :now, name = :name, vers
     draining = CASE WHEN session = :session THEN draining ELSE 0 END
 WHERE id = :agent;
 
+-- name: set_health
+UPDATE agents SET health = :health WHERE id = :id AND session = :session;
+
 -- name: session
 SELECT * FROM sessions WHERE session = :session;
 
