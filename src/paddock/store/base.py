@@ -26,13 +26,14 @@ from paddock.store.records import (
     Submitted,
 )
 from paddock.store.replicas import ReplicaStore
+from paddock.store.stating import StateStore
 from paddock.wire.messages import Check
 
 # What became of an outcome: (job, epoch, code), the code empty when it stands.
 Fate = tuple[str, int, str]
 
 
-class Store(FairStore, ReplicaStore, Protocol):
+class Store(FairStore, ReplicaStore, StateStore, Protocol):
     """Durable truth."""
 
     async def close(self) -> None:

@@ -28,10 +28,11 @@ from paddock.store.records import (
 )
 from paddock.store.replica_ops import ReplicaOps
 from paddock.store.statements import Tx
+from paddock.store.stating_ops import StateOps
 from paddock.wire.messages import Check
 
 
-class StoreDriver(FairOps, ReplicaOps):
+class StoreDriver(FairOps, ReplicaOps, StateOps):
     """A store over an engine."""
 
     # Projects
