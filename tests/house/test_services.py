@@ -84,15 +84,14 @@ def test_nothing_to_be_had_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         Redis()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_servers_end_with_whoever_started_them(number: signal.Signals) -> None:
+def test_servers_end_with_whoever_started_them() -> None:
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", SESSION], stdin=pipe, stdout=pipe, text=True, env=env) as session:
         assert session.stdout is not None
         folders = session.stdout.readline().split()
         assert len(folders) == 2 and all(using(folder) for folder in folders)
-        session.send_signal(number)
+        session.send_signal(signal.SIGKILL)
     wait_until(lambda: not any(using(folder) for folder in folders), 40, what="the servers end")
     for folder in folders:
         places.remove_tree(Path(folder))

@@ -142,7 +142,7 @@ def test_a_bus_that_dies_and_comes_back_empty_costs_time_only(replicas: Start) -
 
 
 def test_leases_outlive_an_outage_of_the_database(replicas: Start) -> None:
-    lease = 2.0
+    lease = 1.5
     with Postgres() as server:
         fleet = replicas(store=server.dsn(), beat=0.5, lease=lease)
         light = Light(fleet.at(0), fleet.ports[0], "l1")
@@ -153,7 +153,7 @@ def test_leases_outlive_an_outage_of_the_database(replicas: Start) -> None:
         light.held = {grant.job: grant.epoch for grant in grants}
         began = time.monotonic()
         server.kill()
-        wait_until(lambda: time.monotonic() - began > 2 * lease, PATIENCE, what="every lease would have run out")
+        wait_until(lambda: time.monotonic() - began > 1.5 * lease, PATIENCE, what="every lease would have run out")
         with pytest.raises(Refused) as caught:
             light.beat()
         assert caught.value.args == (503, "store_unavailable")

@@ -52,10 +52,11 @@ def keep(work: Work, lease: int) -> tuple[Sequence[str], int]:
 
 def standing_of(tx: Tx, agent: str) -> tuple[Agent, int]:
     """An agent by its id, and how many leases it holds. Raises: NotFound."""
-    row = tx.one("agent", id=agent)
+    row = tx.one("standing_of", agent=agent)
     if row is None:
         raise NotFound(f"no agent {agent!r}")
-    return record(Agent, row), tx.value("leases_counted", agent=agent)
+    leases: int = row.pop("leases")
+    return record(Agent, row), leases
 
 
 def log_size(tx: Tx, where: Mapping[str, object]) -> int:

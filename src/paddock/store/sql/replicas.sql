@@ -15,8 +15,9 @@ SELECT (SELECT max(seq) FROM journal) AS seq,
 SELECT DISTINCT agent FROM journal
 WHERE seq > :after AND type IN ('agent.activated', 'agent.draining', 'agent.resumed', 'session.started');
 
--- name: leases_counted
-SELECT count(*) FROM jobs WHERE state = 'leased' AND agent = :agent;
+-- name: standing_of
+SELECT agents.*, (SELECT count(*) FROM jobs WHERE jobs.state = 'leased' AND jobs.agent = agents.id) AS leases
+FROM agents WHERE id = :agent;
 
 -- name: log_end
 SELECT start + length(data) FROM logs WHERE job = :job AND epoch = :epoch AND stream = :stream ORDER BY start DESC LIMIT 1;
