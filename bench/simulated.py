@@ -59,6 +59,8 @@ def load(path: Path, signer: Signer, plain: int, workers: int) -> None:
             capabilities='["git","python3.11"]',
             slots=4,
             containment="contained",
+            labels="{}",
+            health="[]",
         )
     connection.execute("COMMIT")
     connection.close()

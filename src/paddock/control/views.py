@@ -16,7 +16,7 @@ View = dict[str, Any]
 
 # Seconds that starting a worker is taken to cost while none was measured.
 DEFAULT_SPAWN_S = 2.0
-_HIDDEN = ("lane", "seq", "session", "unique_key", "exclusive", "not_before", "expires_at", "open_key")
+_HIDDEN = ("lane", "seq", "wip", "session", "unique_key", "exclusive", "not_before", "expires_at", "open_key")
 
 
 def _agent_name(control: Control, agent: str | None) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from paddock.core.gate import Verdict
+from paddock.store.backlog import Backlog
 from paddock.store.fairness import FairStore
 from paddock.store.records import (
     Agent,
@@ -35,6 +36,9 @@ Fate = tuple[str, int, str]
 
 class Store(FairStore, ReplicaStore, StateStore, Protocol):
     """Durable truth."""
+
+    # Writes that were asked for and are not answered yet.
+    backlog: Backlog
 
     async def close(self) -> None:
         """Finishes what was asked for and lets go of the store."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from paddock.core.ids import ENTROPY_BITS, Mint
+from paddock.store.backlog import Backlog
 from paddock.store.engine import Engine
 from paddock.store.ops.work import Work
 from paddock.store.statements import Tx
@@ -19,6 +20,7 @@ class Operations:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.backlog = Backlog()
         self._mint = Mint(lambda: secrets.randbits(ENTROPY_BITS))
 
     async def close(self) -> None:
@@ -29,7 +31,13 @@ class Operations:
         return self._mint.make(prefix, time.time_ns() // 1_000_000)
 
     async def _write(self, now: int, op: Callable[[Work], T]) -> T:
-        return await self._engine.write(lambda tx: op(Work(tx, now, self._new_id, random.random)))
+        ticket, failed = self.backlog.enter(), True
+        try:
+            result = await self._engine.write(lambda tx: op(Work(tx, now, self._new_id, random.random)))
+            failed = False
+            return result
+        finally:
+            self.backlog.leave(ticket, failed=failed)
 
     async def _read(self, op: Callable[[Tx], T]) -> T:
         return await self._engine.read(op)

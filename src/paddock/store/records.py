@@ -58,6 +58,7 @@ class JobRecord(Record, frozen=True, kw_only=True):
     reason: str
     cancel: str | None
     change: str | None
+    wip: str
     subject: str | None
     unique_key: str | None
     exclusive: str | None

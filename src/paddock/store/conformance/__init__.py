@@ -118,6 +118,28 @@ async def hears_an_old_session_before_it_gives_up_its_leases(store: Store) -> No
         pass
 
 
+async def remembers_where_the_work_of_a_dead_run_is(store: Store) -> None:
+    bench = Bench(store)
+    await bench.project()
+    first, second = await bench.agent("a"), await bench.agent("b")
+    await bench.submit({"id": "x"}, {"id": "y"})
+    for early in (True, False):  # found before its lease ran out, and after
+        job = (await bench.beat(first, 1)).granted[0]
+        found = done(job, "returned", code="recovered", wip="w" * 40)
+        if early:
+            assert (await bench.beat(second, 0, found)).acks == ((job.id, 1, ""),)
+            assert [attempt.wip for attempt in await store.attempts(job.id)] == ["w" * 40]
+        await store.expire(NOW + TTL + 1)
+        if not early:
+            assert (await bench.beat(second, 0, found)).acks == ((job.id, 1, ""),)
+        again = (await bench.beat(second, 1)).granted[0]
+        await bench.beat(second, 0, done(again))
+        assert [(a.state, a.wip) for a in await store.attempts(job.id)] == [
+            (AttemptState.LOST, "w" * 40),
+            (AttemptState.DONE, ""),
+        ]
+
+
 async def tries_again_after_a_while_and_then_fails(store: Store) -> None:
     bench = Bench(store)
     await bench.project()
@@ -288,6 +310,7 @@ CHECKS: tuple[Check, ...] = (
     gives_back_what_never_arrived,
     counts_losses_apart_and_parks,
     hears_an_old_session_before_it_gives_up_its_leases,
+    remembers_where_the_work_of_a_dead_run_is,
     tries_again_after_a_while_and_then_fails,
     cancels_with_proof,
     waits_again_for_what_it_waited_for,

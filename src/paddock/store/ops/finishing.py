@@ -115,7 +115,7 @@ def _end(work: Work, job: JobRecord, outcome: Outcome, ended: AttemptState, fate
     change = None
     if fate.state is JobState.IN_REVIEW and outcome.change is not None:
         change = changing.open_change(work, job, outcome.change)
-    lease = {"agent": job.agent, "session": job.session, "started": job.started}
+    lease = {"agent": job.agent, "session": job.session, "started": job.started, "wip": job.wip}
     work.tx.run("add_attempt", **_attempt(work, lease, ended, outcome))
     settled = work.tx.run(
         "settle_job",
@@ -155,7 +155,7 @@ def _attempt(work: Work, lease: Row, state: AttemptState, outcome: Outcome) -> R
         "ended": outcome.ended or work.now,
         "settled": work.now,
         "spawn_ms": outcome.spawn_ms,
-        "wip": outcome.wip,
+        "wip": outcome.wip or lease["wip"],
         "containment": outcome.containment,
         "result": to_json(outcome.result),
     }
@@ -188,15 +188,20 @@ def _repeats(past: Row, agent: str, session: str, outcome: Outcome) -> bool:
     return bool(past["session"] == session and past["agent"] == agent and past["state"] == outcome.status)
 
 
+def _keep_wip(work: Work, past: Row | None, outcome: Outcome) -> bool:
+    """Notes where the work of a dead run is; of one whose lease still runs, until the lease ends."""
+    if past is None:
+        return bool(work.tx.run("keep_live_wip", job=outcome.job, epoch=outcome.epoch, wip=outcome.wip))
+    return bool(work.tx.run("keep_wip", job=outcome.job, epoch=outcome.epoch, wip=outcome.wip))
+
+
 def _late(work: Work, agent: str, session: str, outcome: Outcome) -> str:
     """An outcome of an attempt that is over: a repetition is harmless, anything else is refused and remembered."""
     past = work.tx.one("attempt", job=outcome.job, epoch=outcome.epoch)
-    if (
-        past is not None
-        and outcome.wip
-        and work.tx.run("keep_wip", job=outcome.job, epoch=outcome.epoch, wip=outcome.wip)
-    ):
+    if outcome.wip and _keep_wip(work, past, outcome):
         work.journal("wip.kept", outcome.job, agent, epoch=outcome.epoch, wip=outcome.wip)
+        if past is None and outcome.code == RECOVERED:
+            return ""
     if past is not None and (outcome.code == RECOVERED or _repeats(past, agent, session, outcome)):
         return ""
     work.journal(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from paddock.core import limits, matching
+from paddock.core import limits
 from paddock.core.errors import NotFound, StaleSession
 from paddock.store.base import Fate
 from paddock.store.ops import finishing, limiting, submitting, telling
@@ -94,13 +94,15 @@ def _claim(work: Work, given: BeatIn, want: int) -> list[Granted]:
     """Grants up to `want` jobs of the lanes: most urgent first, then oldest; between projects by their shares."""
     if want <= 0:
         return []
-    heads = [row for lane in given.lanes for row in _heads(work, lane, given.now, want)]
-    limited = bool(heads and heads[0]["limited"])
+    lanes = [(lane, _heads(work, lane, given.now, want)) for lane in given.lanes]
+    heads = [row for _, rows in lanes for row in rows]
+    held = bool(heads) and heads[0]["held"]
     room = None
-    if limited or (len(given.lanes) > 1 and len(limits.projects_of({row["lane"] for row in heads})) > 1):
-        chosen, room = limiting.choose(work, heads, want, limited)
+    if held or (len(lanes) > 1 and len(limits.projects_of([lane for lane, rows in lanes if rows])) > 1):
+        chosen, room = limiting.choose(work, lanes, want, held)
     else:
-        heads.sort(key=lambda row: (-row["urgency"], row["id"]))
+        if len(lanes) > 1:
+            heads.sort(key=lambda row: (-row["urgency"], row["id"]))
         chosen = _one_each(heads)[:want]
     if not chosen:
         return []
@@ -129,7 +131,7 @@ def _claim(work: Work, given: BeatIn, want: int) -> list[Granted]:
 
 def _heads(work: Work, lane: str, now: int, most: int) -> list[Row]:
     """The jobs of a lane that may start now, most urgent first, then oldest."""
-    return work.tx.all("lane_heads", lane=lane, project=matching.parse_lane(lane)[0], now=now, most=most)
+    return work.tx.all("lane_heads", lane=lane, now=now, most=most)
 
 
 def _one_each(heads: list[Row]) -> list[str]:

@@ -99,15 +99,24 @@ def _limit(row: Row) -> Limit:
     )
 
 
-def choose(work: Work, heads: Sequence[Row], want: int, limited: bool) -> tuple[list[str], Room]:
-    """The jobs to grant among these, by shares and within the limits, and what room they leave."""
+def choose(work: Work, lanes: Sequence[tuple[str, list[Row]]], want: int, held: bool) -> tuple[list[str], Room]:
+    """The jobs to grant of these heads of lanes, by shares and, where anything is held back, within what may start.
+
+    Returns the room that they leave, too.
+    """
     standings = work.tx.all("standings")
-    levels_now = _levels(work.tx.all("limits_now", now=work.now), _live(standings)) if limited else ()
+    levels_now, paused = [], set()
+    if held:
+        levels_now = _levels(work.tx.all("limits_now", now=work.now), _live(standings))
+        paused = {row["name"] for row in work.tx.all("paused", now=work.now)}
     room = Room(levels_now)
-    found = [
-        Head(less_urgent=-row["urgency"], id=row["id"], lane=row["lane"], exclusive=row["exclusive"]) for row in heads
+    heads = [
+        Head(less_urgent=-row["urgency"], id=row["id"], lane=lane, exclusive=row["exclusive"])
+        for lane, rows in lanes
+        if matching.parse_lane(lane)[0] not in paused
+        for row in rows
     ]
-    chosen = limits.choose(found, want, room, shares(standings), work.chance)
+    chosen = limits.choose(heads, want, room, shares(standings), work.chance)
     return [head.id for head in chosen], room
 
 

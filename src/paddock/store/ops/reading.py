@@ -119,6 +119,7 @@ def attempts(tx: Tx, job: str) -> list[Attempt]:
                 session=row["session"],
                 state=AttemptState.LIVE,
                 claimed=row["started"],
+                wip=row["wip"],
             )
         )
     return found

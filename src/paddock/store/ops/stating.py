@@ -194,7 +194,7 @@ def seal(work: Work, upload: str, digest: str) -> Blob:
     """Makes an upload a value; one that is there already stays. Raises: NotFound."""
     found = work.tx.one("upload", upload=upload)
     there = work.tx.one("blob", digest=digest)
-    if there is not None:
+    if there is not None and (found is not None or there["upload"] == upload):
         if found is not None:
             _drop(work, upload)
         work.tx.run("blob_seen", digest=digest, now=work.now)

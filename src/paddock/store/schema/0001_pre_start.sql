@@ -45,6 +45,7 @@ CREATE TABLE jobs (
     reason       TEXT NOT NULL DEFAULT '',
     cancel       TEXT,
     change       TEXT,
+    wip          TEXT NOT NULL DEFAULT '',  -- where the work of the live attempt was saved by whoever found it dead
     subject      TEXT,      -- the change that a system job serves
     unique_key   TEXT,
     exclusive    TEXT,      -- at most one leased job per value

@@ -4,6 +4,7 @@ ALTER TABLE projects ADD COLUMN paused_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE projects ADD COLUMN paused_by TEXT NOT NULL DEFAULT '';
 ALTER TABLE projects ADD COLUMN pause_note TEXT NOT NULL DEFAULT '';
 ALTER TABLE projects ADD COLUMN weight INTEGER NOT NULL DEFAULT 1;
+CREATE INDEX projects_paused ON projects (paused_until) WHERE paused_until > 0;
 
 -- Of one project, at most one job that has not ended has a given open_key.
 ALTER TABLE jobs ADD COLUMN open_key TEXT;

@@ -3,15 +3,16 @@
 SELECT * FROM jobs WHERE id = :id;
 
 -- name: standing
-SELECT id, kind, batch, state, epoch, agent, session, started, cancel, exclusive, subject,
+SELECT id, kind, batch, state, epoch, agent, session, started, wip, cancel, exclusive, subject,
     CASE WHEN EXISTS (SELECT 1 FROM limits) THEN 1 ELSE 0 END AS limited
 FROM jobs WHERE id IN (SELECT value FROM json_each(:ids));
 
--- Of a paused project nothing starts, and whether there are limits is told along: each is looked at once, not per job.
+-- Whether anything is limited or paused is told along: it is looked at once, not for each job.
 -- name: lane_heads
-SELECT id, urgency, exclusive, lane, CASE WHEN EXISTS (SELECT 1 FROM limits) THEN 1 ELSE 0 END AS limited FROM jobs
-WHERE NOT EXISTS (SELECT 1 FROM projects WHERE name = :project AND paused_until > :now)
-    AND state IN ('ready', 'changes_requested') AND lane = :lane AND not_before <= :now
+SELECT id, urgency, exclusive, CASE WHEN EXISTS (SELECT 1 FROM limits)
+        OR EXISTS (SELECT 1 FROM projects WHERE paused_until > 0 AND paused_until > :now) THEN 1 ELSE 0 END AS held
+FROM jobs
+WHERE state IN ('ready', 'changes_requested') AND lane = :lane AND not_before <= :now
     AND (exclusive IS NULL OR NOT EXISTS (
         SELECT 1 FROM jobs AS other WHERE other.state = 'leased' AND other.exclusive = jobs.exclusive))
 ORDER BY urgency DESC, id LIMIT :most;
@@ -20,7 +21,7 @@ ORDER BY urgency DESC, id LIMIT :most;
 -- and a session that was replaced gets none.
 -- name: grant
 UPDATE jobs SET state = 'leased', epoch = epoch + 1, attempt = attempt + 1, agent = :agent, session = :session,
-    seq = :seq, expires_at = :expires_at, started = :now, ended = NULL, reason = '', cancel = NULL
+    seq = :seq, expires_at = :expires_at, started = :now, ended = NULL, reason = '', cancel = NULL, wip = ''
 WHERE id IN (SELECT value FROM json_each(:ids)) AND state IN ('ready', 'changes_requested')
     AND (exclusive IS NULL OR NOT EXISTS (
         SELECT 1 FROM jobs AS other WHERE other.state = 'leased' AND other.exclusive = jobs.exclusive))
@@ -76,6 +77,9 @@ SELECT * FROM attempts WHERE job = :job AND epoch = :epoch;
 -- What was found of a dead run: where its work is kept, never a result.
 -- name: keep_wip
 UPDATE attempts SET wip = :wip WHERE job = :job AND epoch = :epoch AND wip = '';
+
+-- name: keep_live_wip
+UPDATE jobs SET wip = :wip WHERE id = :job AND epoch = :epoch AND state = 'leased' AND wip = '';
 
 -- name: add_spawn
 INSERT INTO spawns (kind, at, spawn_ms) VALUES (:kind, :at, :spawn_ms);
