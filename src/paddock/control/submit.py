@@ -50,23 +50,21 @@ async def submit_batch(control: Control, batch: Batch) -> dict[str, object]:
     reads = control.lanes_reads
     try:
         made = await storing
-        if offered:
-            offered.granted.set_result(made.ahead)
-            await asyncio.sleep(0)  # the agent's answer goes out before the submitter's
-        misread = (
-            reads != control.lanes_reads
-            or any(job.not_before > now for job in settled)
-            or bool(offered and len(made.ahead) < len(at_once))
-        )
-    except BaseException:
-        misread = True
+    except BaseException:  # what was announced did not come
         if offered:
             offered.granted.set_result(())
-        raise
-    finally:  # lanes that were read meanwhile, or are being read, may have been read too early
         control.lanes_told += 1
-        if misread:
-            control.stir()
+        control.stir()
+        raise
+    if offered:
+        offered.granted.set_result(made.ahead)
+        await asyncio.sleep(0)  # the agent's answer goes out before the submitter's
+    if reads != control.lanes_reads or (offered and len(made.ahead) < len(at_once)):
+        announce(control, lanes)  # again: lanes that were read meanwhile were read too early
+        control.recheck()
+    elif any(job.not_before > now for job in settled):
+        control.recheck()
+    control.lanes_told += 1  # so were lanes that are being read now
     control.bus.news(WORK)
     control.bus.news()
     return {"batch": made.batch, "jobs": [_told(job, name, name in made.twins) for job, name in made.jobs]}
