@@ -134,7 +134,7 @@ def _end(work: Work, job: JobRecord, outcome: Outcome, ended: AttemptState, fate
         raise RuntimeError("a leased job changed hands inside a transaction")
     work.readied = work.readied or fate.state is JobState.READY or job.exclusive is not None
     # Room under a limit is something that others wait for, too.
-    work.readied = work.readied or bool(work.tx.value("count_limits"))
+    work.readied = work.readied or bool(work.tx.value("count_limits", but=""))
     facts = {"epoch": job.epoch, "code": outcome.code, "state": fate.state}
     work.journal(f"attempt.{ended}", job.id, job.agent, **facts)
     _consequences(work, job, outcome, ended, fate, change)

@@ -19,6 +19,7 @@ def pause(work: Work, name: str, by: str, note: str, until: int) -> Project:
     Raises: NotFound.
     """
     if work.tx.run("pause_project", name=name, by=by, note=note, at=work.now, until=until):
+        work.tx.run("mark_pause", name=f"paused {name}", project=name, updated=work.now)
         work.journal("project.paused", project=name, by=by, note=note, until=None if until == NEVER else until)
     return find_project(work.tx, name)
 
@@ -28,6 +29,7 @@ def resume(work: Work, name: str, by: str) -> Project:
     project = find_project(work.tx, name)
     if project.paused_until > work.now:
         work.tx.run("pause_project", name=name, by="", note="", at=0, until=0)
+        work.tx.run("forget_pauses", now=work.now)
         work.journal("project.resumed", project=name, by=by)
     work.readied = True
     return find_project(work.tx, name)
@@ -47,7 +49,7 @@ def set_limit(work: Work, limit: Limit) -> None:
     """
     if limit.project:
         find_project(work.tx, limit.project)
-    if work.tx.value("count_limits") >= MOST_LIMITS:
+    if work.tx.value("count_limits", but=limit.name) >= MOST_LIMITS:
         raise BadInput(f"there are {MOST_LIMITS} limits", hint="remove some first")
     selectors = {what: getattr(limit, what) for what in limits.SELECTORS}
     bounds = {"most": limit.most, "starts": limit.starts, "window_ms": limit.window_ms}
@@ -109,6 +111,8 @@ def choose(work: Work, lanes: Sequence[tuple[str, list[Row]]], want: int, held: 
     if held:
         levels_now = _levels(work.tx.all("limits_now", now=work.now), _live(standings))
         paused = {row["name"] for row in work.tx.all("paused", now=work.now)}
+        if not levels_now and not paused:
+            work.tx.run("forget_pauses", now=work.now)
     room = Room(levels_now)
     heads = [
         Head(less_urgent=-row["urgency"], id=row["id"], lane=lane, exclusive=row["exclusive"])

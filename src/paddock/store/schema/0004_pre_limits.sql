@@ -4,7 +4,6 @@ ALTER TABLE projects ADD COLUMN paused_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE projects ADD COLUMN paused_by TEXT NOT NULL DEFAULT '';
 ALTER TABLE projects ADD COLUMN pause_note TEXT NOT NULL DEFAULT '';
 ALTER TABLE projects ADD COLUMN weight INTEGER NOT NULL DEFAULT 1;
-CREATE INDEX projects_paused ON projects (paused_until) WHERE paused_until > 0;
 
 -- Of one project, at most one job that has not ended has a given open_key.
 ALTER TABLE jobs ADD COLUMN open_key TEXT;
@@ -15,7 +14,8 @@ CREATE UNIQUE INDEX jobs_open_key ON jobs (project, open_key)
 DROP INDEX jobs_leased;
 CREATE INDEX jobs_leased ON jobs (agent, expires_at, lane) WHERE state = 'leased';
 
--- An empty selector lets everything through. most: live leases; starts: attempts that began within window_ms.
+-- An empty selector lets everything through. most: live leases; starts: attempts that began within window_ms. A row
+-- with neither marks that a project is paused, so that a claim sees by this table alone whether anything is held back.
 CREATE TABLE limits (
     name       TEXT PRIMARY KEY,
     key        TEXT NOT NULL DEFAULT '',

@@ -9,8 +9,7 @@ FROM jobs WHERE id IN (SELECT value FROM json_each(:ids));
 
 -- Whether anything is limited or paused is told along: it is looked at once, not for each job.
 -- name: lane_heads
-SELECT id, urgency, exclusive, CASE WHEN EXISTS (SELECT 1 FROM limits)
-        OR EXISTS (SELECT 1 FROM projects WHERE paused_until > 0 AND paused_until > :now) THEN 1 ELSE 0 END AS held
+SELECT id, urgency, exclusive, EXISTS (SELECT 1 FROM limits) AS held
 FROM jobs
 WHERE state IN ('ready', 'changes_requested') AND lane = :lane AND not_before <= :now
     AND (exclusive IS NULL OR NOT EXISTS (

@@ -17,13 +17,20 @@ ON CONFLICT (name) DO UPDATE SET most = excluded.most, starts = excluded.starts,
     updated = excluded.updated;
 
 -- name: remove_limit
-DELETE FROM limits WHERE name = :name;
+DELETE FROM limits WHERE name = :name AND (most IS NOT NULL OR starts IS NOT NULL);
+
+-- name: mark_pause
+INSERT INTO limits (name, project, updated) VALUES (:name, :project, :updated) ON CONFLICT (name) DO NOTHING;
+
+-- name: forget_pauses
+DELETE FROM limits WHERE most IS NULL AND starts IS NULL
+    AND NOT EXISTS (SELECT 1 FROM projects WHERE projects.name = limits.project AND paused_until > :now);
 
 -- name: forget_starts
 DELETE FROM starts WHERE limit_name = :name AND at <= :before;
 
 -- name: count_limits
-SELECT count(*) FROM limits;
+SELECT count(*) FROM limits WHERE name <> :but;
 
 -- Every limit with what began within its window.
 -- name: limits_now
@@ -32,7 +39,7 @@ FROM limits LEFT JOIN (
     SELECT starts.limit_name, count(*) AS started, min(starts.at) AS oldest
     FROM starts JOIN limits AS of_start ON of_start.name = starts.limit_name
     WHERE starts.at > :now - of_start.window_ms GROUP BY starts.limit_name) AS recent ON recent.limit_name = limits.name
-ORDER BY limits.name;
+WHERE limits.most IS NOT NULL OR limits.starts IS NOT NULL ORDER BY limits.name;
 
 -- Live leases by lane and, apart from them for no lane is called so, the projects whose weight is not 1.
 -- name: standings
