@@ -78,6 +78,7 @@ class Settings:
     lease_seconds: float = _row(
         0.0, "seconds a lease lasts without a beat; 0: three beats", "server", flag="--lease", low=0
     )
+    value_mib: int = _row(16, "MiB that one value of a job's state may have", "server", low=1, high=256)
     name: str = _row("", "the agent's name; the host's when empty", "agent")
     state: "Path" = _row("", "the agent's own directory; <home>/agents/<name> when empty", "agent cli")
     slots: int = _row(1, "jobs an agent runs at a time", "agent", low=1)

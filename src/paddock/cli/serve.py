@@ -13,7 +13,7 @@ paddock serve --store postgresql://paddock@db/paddock --bus redis://cache --keys
 def main(verb: str, words: list[str]) -> int:
     """Serves until it is told to stop."""
     parser = args.for_verb(verb, EXAMPLE)
-    args.add_settings(parser, "host", "port", "store", "bus", "keys", "beat_seconds", "lease_seconds")
+    args.add_settings(parser, "host", "port", "store", "bus", "keys", "beat_seconds", "lease_seconds", "value_mib")
     # A descriptor on which whoever started this process waits for the word that it serves.
     parser.add_argument("--ready-fd", type=int, help=args.HIDDEN)
     found = args.read(parser, words)
@@ -31,6 +31,7 @@ def main(verb: str, words: list[str]) -> int:
         store=settings.store,
         bus=settings.bus,
         keys=settings.keys,
+        value_bytes=settings.value_mib << 20,
     )
     return run(plan, ready)
 

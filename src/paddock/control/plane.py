@@ -11,6 +11,7 @@ from paddock.control.keys import Keyring, open_keys
 from paddock.control.logs import LogFiles, Logs
 from paddock.control.presence import Fleet, Idle
 from paddock.control.registry import Registry
+from paddock.core.state import Bounds
 from paddock.store.base import Store
 from paddock.store.records import Project
 from paddock.store.sqlite.driver import SqliteStore
@@ -64,6 +65,10 @@ class Control:
         # Epoch milliseconds at which schedules are looked at next.
         self.schedules_at = 0
         self.stirred = asyncio.Event()
+        # The most that state may have; when it was swept last, in epoch milliseconds; attempts whose refusal was told.
+        self.bounds = Bounds()
+        self.state_swept = 0
+        self.state_refused: set[tuple[str, int]] = set()
 
     @classmethod
     async def open(cls, home: Path, *, keys: Path | None = None, beat_ms: int = 60_000, lease_ms: int = 0) -> Self:

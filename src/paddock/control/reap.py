@@ -9,7 +9,7 @@ import contextlib
 import logging
 import time
 
-from paddock.control import dispatch, offer, schedules
+from paddock.control import dispatch, offer, schedules, state
 from paddock.control.plane import Control
 from paddock.core.errors import PaddockError
 
@@ -61,6 +61,7 @@ class Reaper:
             control.stir()
         await offer.recall(control, now)
         await schedules.fire(control, now)
+        await state.sweep(control, now)
         due = dispatch.next_due(control)
         control.stirred.clear()
         if due is not None and due <= now:

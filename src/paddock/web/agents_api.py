@@ -1,4 +1,4 @@
-"""What agents ask for, answered without a framework: beat, wake, log."""
+"""What agents ask for, answered without a framework: beat, wake, log, state."""
 
 import asyncio
 import random
@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from paddock.control import state
 from paddock.control.activate import activate
 from paddock.control.beat import beat
 from paddock.control.logs import take_chunk
@@ -80,7 +81,9 @@ class AgentApi:
     def takes(self, method: str, path: str) -> bool:
         """Whether a request is an agent's."""
         if method == "POST":
-            return path in ("/v1/beat", "/v1/activate") or (path.startswith("/v1/jobs/") and path.endswith("/log"))
+            return path in ("/v1/beat", "/v1/activate", "/v1/agent-state") or (
+                path.startswith("/v1/jobs/") and path.endswith("/log")
+            )
         return path == "/v1/wake"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,6 +100,9 @@ class AgentApi:
                 out = await beat(self._control, agent, signature, body, random.random())
             elif path == "/v1/activate":
                 out = msgspec.json.encode(await activate(self._control, signature, body))
+            elif path == "/v1/agent-state":
+                await self._check(agent, signature, body, "state")
+                out = await state.answer(self._control, agent, body)
             else:
                 out = await self._log(path, agent, signature, body)
         except PaddockError as error:
@@ -104,14 +110,18 @@ class AgentApi:
         else:
             await answer(send, 200, out)
 
-    async def _log(self, path: str, agent: str, signature: str, body: bytes) -> bytes:
+    async def _check(self, agent: str, signature: str, body: bytes, purpose: str) -> None:
         control = self._control
         known = control.fleet.get(agent)
         if known is None and control.replica is not None:
             known = await control.replica.recognise(agent)
         if known is None:
             raise Unauthorised("unknown agent")
-        verify(body, signature, "log", known.verifier)
+        verify(body, signature, purpose, known.verifier)
+
+    async def _log(self, path: str, agent: str, signature: str, body: bytes) -> bytes:
+        control = self._control
+        await self._check(agent, signature, body, "log")
         head, data = split(body)
         chunk = _chunks.decode(head)
         if path != f"/v1/jobs/{chunk.job}/log":

@@ -17,7 +17,7 @@ from paddock.core.errors import BadInput
 from paddock.core.job import decode_batch
 from paddock.core.states import FINAL, ChangeState, JobState
 from paddock.store.records import JobFilter
-from paddock.web import agent_cards, bulk_api, limits_api, registry_api, schedules_api
+from paddock.web import agent_cards, bulk_api, limits_api, registry_api, schedules_api, state_api
 from paddock.web.agents_api import read_body
 from paddock.web.endpoint import Endpoint, control_of, json_of
 
@@ -262,6 +262,7 @@ ENDPOINTS = (
     *limits_api.ENDPOINTS,
     *bulk_api.ENDPOINTS,
     *schedules_api.ENDPOINTS,
+    *state_api.ENDPOINTS,
     Endpoint("GET", "/v1/jobs", "The newest jobs", list_jobs, query={**_JOB_QUERY, "limit": "integer"}),
     Endpoint(
         "POST",

@@ -42,10 +42,11 @@ def document() -> dict[str, Any]:
     _, components = msgspec.json.schema_components(structs, ref_template="#/components/schemas/{name}")
     paths: dict[str, Any] = {}
     for endpoint in ENDPOINTS:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+        paths.setdefault(endpoint.path.replace(":path}", "}"), {})[endpoint.method.lower()] = _operation(endpoint)
     paths["/v1/beat"] = {"post": _signed("An agent's beat", "Beat", "Reply")}
     paths["/v1/activate"] = {"post": _signed("Redeems an activation token", "Activation", "Activated")}
     paths["/v1/wake"] = {"get": {"summary": "Says when to beat", "responses": _responses("text/event-stream")}}
+    paths["/v1/agent-state"] = {"post": _signed_bytes("A signed call of an attempt to what jobs remember")}
     paths["/v1/jobs/{ref}/log"]["post"] = {
         "summary": "A signed chunk of a run's output",
         "parameters": _path_parameters("/v1/jobs/{ref}/log"),
@@ -67,7 +68,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         media = "text/event-stream"
     out: dict[str, Any] = {
         "summary": endpoint.about,
-        "parameters": _path_parameters(endpoint.path) + queries,
+        "parameters": _path_parameters(endpoint.path.replace(":path}", "}")) + queries,
         "responses": _responses(media),
     }
     if endpoint.body:
@@ -96,6 +97,11 @@ def _responses(media: str) -> dict[str, Any]:
         "2XX": {"description": "The answer", "content": {media: {}}},
         "4XX": {"description": "Refused, with the reason", "content": error},
     }
+
+
+def _signed_bytes(about: str) -> dict[str, Any]:
+    content: dict[str, Any] = {"application/octet-stream": {}}
+    return {"summary": about, "requestBody": {"content": content}, "responses": _responses("application/octet-stream")}
 
 
 async def show(_request: Request) -> Response:

@@ -15,6 +15,7 @@ import uvicorn
 from paddock.control.plane import Control
 from paddock.control.reap import Reaper
 from paddock.core.errors import BadInput
+from paddock.core.state import Bounds
 from paddock.web.app import create_app
 from paddock.web.guard import is_loopback
 
@@ -136,6 +137,8 @@ class Plan:
     store: str = ""
     bus: str = ""
     keys: Path | None = None
+    # The most bytes that one value of a job's state may have.
+    value_bytes: int = Bounds().value
 
     async def open(self) -> Control:
         """Opens the control plane. Raises: BadInput, StoreUnavailable, BusUnavailable, BadKey."""
@@ -171,6 +174,7 @@ def run(plan: Plan, ready: Callable[[], None] | None = None) -> int:
 
     async def main() -> None:
         control = await plan.open()
+        control.bounds = Bounds(value=plan.value_bytes)
         _settle_down()
         try:
             await serve(control, sock, ready)
