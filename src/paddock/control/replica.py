@@ -20,7 +20,7 @@ from paddock.control.presence import Idle, Presence
 from paddock.core import ids
 from paddock.core.errors import NotFound, PaddockError
 from paddock.store.ops.replicas import NOTE_AFTER
-from paddock.store.records import Pulse
+from paddock.store.records import Agent, Pulse
 
 _log = logging.getLogger("paddock.control")
 # Seconds between two looks at the store when nothing else happens, at most.
@@ -120,17 +120,15 @@ class Replica:
         Raises: StoreUnavailable.
         """
         self._meet(self._control.bus.sightings())
-        if self._touched or self._all_touched:
-            await self._read_touched()
         if time.monotonic() < self._due:
+            await self._read_touched()
             return
         began = time.monotonic()
         pulse = await self._control.store.pulse()
         self._looked = time.monotonic()
         self._due = self._looked + self._every
         self._follow_clock(pulse.clock + round((self._looked - began) * 500))
-        if pulse.seq != self._seq:
-            await self._catch_up(pulse.seq)
+        await self._catch_up(pulse.seq)
         await self._keep(pulse, now)
 
     def _follow_clock(self, reference: int) -> None:
@@ -154,11 +152,12 @@ class Replica:
 
     async def _catch_up(self, seq: int) -> None:
         """Picks up what the journal says has happened since the last look, in case the bus did not."""
-        after, self._seq = self._seq, seq
-        self._touch(await self._control.store.agents_touched(after))
-        await self._read_touched()
-        await self._control.read_projects()
-        self._control.recheck()
+        if seq != self._seq:
+            after, self._seq = self._seq, seq
+            self._touch(await self._control.store.agents_touched(after))
+            await self._control.read_projects()
+            self._control.recheck()
+        await self._read_touched(many=True)
 
     def wake_fallback(self) -> None:
         """Wakes agents that another replica told of, for jobs that none of those here has taken for a second."""
@@ -180,6 +179,7 @@ class Replica:
         async for topics in self._control.bus.heard():
             if EVERYTHING in topics:
                 self._all_touched = True
+                self.due_now()
                 for agent in self._control.fleet:
                     agent.stale = True
             self._touch(topic.removeprefix(AGENT) for topic in topics if topic.startswith(AGENT))
@@ -199,25 +199,22 @@ class Replica:
             if known is not None:
                 known.stale = True
 
-    async def _read_touched(self) -> None:
-        """Reads the agents that are new or have changed; a known one's session is its next beat's business."""
-        if not (self._touched or self._all_touched):
+    async def _read_touched(self, *, many: bool = False) -> None:
+        """Reads the agents that are new or have changed; a known one's session is its next beat's business.
+
+        Many at once, as when a whole fleet boots, are read all together, and only when the store is looked at anyway.
+        """
+        whole = self._all_touched or len(self._touched) > _MANY
+        if whole > many or not (whole or self._touched):
             return
-        touched, self._touched = self._touched, set()
-        whole, self._all_touched = self._all_touched or len(touched) > _MANY, False
-        store, fleet = self._control.store, self._control.fleet
+        touched, self._touched, self._all_touched = self._touched, set(), False
         try:
-            records = (
-                await store.agents()
-                if whole
-                else [await store.agent(agent) for agent in touched if ids.is_id("a", agent)]
-            )
-        except NotFound:  # it was told of before it was stored
-            return
+            records = await (self._control.store.agents() if whole else self._records(touched))
         except PaddockError:
             self._touched |= touched
             self._all_touched = whole
             raise
+        fleet = self._control.fleet
         for record in records:
             known = fleet.get(record.id)
             if known is None:
@@ -229,6 +226,13 @@ class Replica:
             self._control.registry.note(known)
             for idle in lists:
                 idle.put(known, known.free)
+
+    async def _records(self, agents: Iterable[str]) -> list[Agent]:
+        found = []
+        for agent in agents:
+            with contextlib.suppress(NotFound):
+                found.append((await self._control.store.standing_of(agent))[0])
+        return found
 
     def _meet(self, sightings: Iterable[Sighting]) -> None:
         for seen in sightings:
