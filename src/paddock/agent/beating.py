@@ -16,7 +16,7 @@ from paddock.agent.intake import Gatekeeper, Refusal, evidence
 from paddock.agent.journal import Journal, Told
 from paddock.agent.slots import Active, Slots
 from paddock.agent.status import Status
-from paddock.core.errors import Refused, Stale, Unreachable
+from paddock.core.errors import Overloaded, Refused, Stale, Unreachable
 from paddock.core.schedule import backoff
 from paddock.wire.envelope import Envelope, EnvelopeError, unseal
 from paddock.wire.keys import Signer
@@ -115,9 +115,21 @@ class Beats:
         self._kicked.clear()
         self._answered = self._answered or asyncio.get_running_loop().create_future()
         answered, self._answered = self._answered, None
+        try:
+            while True:
+                beat = self._compose()
+                answer = await self._deliver(encode(beat))
+                if answer.status != 503:
+                    break
+                await self._hold_off(answer.retry_after)
+            self._take(answer, beat)
+        finally:
+            answered.set_result(None)
+
+    def _compose(self) -> _Beat:
         self._seq += 1
         outcomes = tuple(self._journal.pending(OUTBOX_BYTES))
-        beat = _Beat(
+        return _Beat(
             agent=self._identity.agent,
             session=self._session,
             seq=self._seq,
@@ -129,10 +141,17 @@ class Beats:
             draining=self.draining,
             health=None if self._hello is not None else self._health,
         )
-        try:
-            self._take(await self._deliver(encode(beat)), beat)
-        finally:
-            answered.set_result(None)
+
+    async def _hold_off(self, seconds: float) -> None:
+        """Stays away for as long as it was told and as much again at most; what must be told ends it."""
+        seconds *= 1 + random.random()
+        self._status.say("beat", f"the control plane is busy; staying away for {seconds:.0f} s")
+        self._status.soon()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not (self.draining or self._health or self.slots.held() or self._journal.pending(1)):
+                    self._kicked.clear()  # a call to come is no reason: it would be sent away again
+                    await self._kicked.wait()
 
     def _untold(self, sent: tuple[Told, ...]) -> list[Held]:
         """Attempts that have ended but whose outcomes do not fit into this beat: their leases are still ours."""
@@ -165,9 +184,10 @@ class Beats:
         tries = 0
         while True:
             self._status.say("beat", "sending a beat" if not tries else f"sending a beat, try {tries + 1}")
+            answer: Answer | None = None
             try:
                 answer = await self._client.post("/v1/beat", body, headers)
-                if answer.status < 500:
+                if answer.status < 500 or (answer.status == 503 and answer.error()[0] == Overloaded.code):
                     return answer
                 told = f"the control plane answers {answer.status}"
             except Unreachable as error:
@@ -175,7 +195,8 @@ class Beats:
             tries += 1
             self._status.say("beat", told)
             self._status.soon()
-            await asyncio.sleep(0.1 + backoff(tries, random.random(), base_ms=200, cap_ms=5_000) / 1_000)
+            wait = answer.retry_after * (1 + random.random()) if answer else 0.0
+            await asyncio.sleep(wait + 0.1 + backoff(tries, random.random(), base_ms=200, cap_ms=5_000) / 1_000)
 
     def _take(self, answer: Answer, beat: _Beat) -> None:
         if answer.status != 200:

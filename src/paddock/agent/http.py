@@ -13,16 +13,19 @@ from paddock.core.errors import BadInput, Unreachable
 
 MAX_ANSWER = 64 << 20
 MAX_HEAD = 32 << 10
+# The longest that an agent stays away because it was told to.
+MAX_WAIT_S = 300.0
 # Time limits are asyncio.timeout: the wait_for of Python 3.11 can swallow a cancellation.
 _BEGIN_S = 30.0
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A status and a body."""
+    """A status and a body; `retry_after` is seconds, 0 when the other side did not say."""
 
     status: int
     body: bytes
+    retry_after: float = 0.0
 
     def error(self) -> tuple[str, str]:
         """The (code, message) of an error answer; ("", "") when it has none."""
@@ -74,7 +77,9 @@ class Client:
         size = int(found.get("content-length", "0"))
         if size > MAX_ANSWER:
             raise ValueError("the answer is too large")
-        answer = Answer(status, await reader.readexactly(size))
+        wait = found.get("retry-after", "")
+        told = min(float(wait), MAX_WAIT_S) if wait.isascii() and wait.isdigit() else 0.0
+        answer = Answer(status, await reader.readexactly(size), told)
         if found.get("connection", "").lower() == "close":
             await self.close()
         return answer

@@ -10,7 +10,7 @@ import msgspec
 
 from paddock import __version__
 from paddock.agent.http import Client
-from paddock.core.errors import BadInput, PaddockError, Refused
+from paddock.core.errors import BadInput, PaddockError, Refused, Unreachable
 from paddock.wire.keys import Signer, Verifier, load_or_make
 from paddock.wire.messages import Activated, Activation, ControlKey, encode
 from paddock.wire.signing import SIGNATURE_HEADER, sign
@@ -89,6 +89,8 @@ async def activate(state: Path, server: str, name: str, token: str) -> Identity:
         answer = await client.post("/v1/activate", body, {SIGNATURE_HEADER: sign(body, "activation", key)})
     finally:
         await client.close()
+    if answer.status >= 500:
+        raise Unreachable(answer.error()[1] or f"the control plane answers {answer.status}")
     if answer.status != 200:
         raise Refused(answer.error()[1] or f"activation was refused ({answer.status})", hint="mint a fresh token")
     try:

@@ -2,14 +2,29 @@
 
 import http.client
 import json
+import random
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from paddock.core.errors import BadInput, Conflict, NotFound, PaddockError, Refused, Stale, Unauthorised, Unreachable
+from paddock.cli import out
+from paddock.core.errors import (
+    BadInput,
+    Conflict,
+    NotFound,
+    Overloaded,
+    PaddockError,
+    Refused,
+    Stale,
+    Unauthorised,
+    Unreachable,
+)
 
+# How often a busy control plane is asked, and the longest wait between, in seconds.
+BUSY_TRIES, LONGEST_WAIT = 6, 20
 TIMEOUT = 60.0  # seconds; answers take milliseconds, a loaded control plane a few seconds
 
 
@@ -76,12 +91,25 @@ class Api:
                     yield line[5:].decode(errors="replace").strip()
 
     def _json(self, method: str, path: str, body: bytes | None, timeout: float = 0) -> Any:
-        with self._exchange(method, path, body, timeout or self._timeout) as answer:
-            raw = answer.read()
+        raw = self._patiently(method, path, body, timeout or self._timeout)
         try:
             return json.loads(raw)
         except ValueError:
             raise NotPaddock(f"{self.server} does not answer as a control plane of Paddock") from None
+
+    def _patiently(self, method: str, path: str, body: bytes | None, timeout: float) -> bytes:
+        """The answer's body; a busy control plane is asked again when it says so, and nothing was done meanwhile."""
+        for left in reversed(range(BUSY_TRIES)):
+            try:
+                with self._exchange(method, path, body, timeout) as answer:
+                    return answer.read()
+            except Overloaded as error:
+                if not left:
+                    raise
+                wait = min(error.retry_after, LONGEST_WAIT) * (1 + random.random() / 2)
+                out.note(f"the control plane is busy; trying again in {wait:.0f} s ({left} more)")
+                time.sleep(wait)
+        raise Overloaded
 
     @contextmanager
     def _exchange(
@@ -94,7 +122,7 @@ class Api:
             link.request(method, self._prefix + path, body, headers)
             answer = link.getresponse()
             if answer.status >= 400:
-                raise self._error(answer.status, answer.read())
+                raise self._error(answer.status, answer.read(), answer.headers.get("Retry-After", ""))
             yield answer
         except TimeoutError:
             raise Unreachable(f"{self.server} did not answer within {timeout:g} s") from None
@@ -111,7 +139,7 @@ class Api:
         finally:
             link.close()
 
-    def _error(self, status: int, raw: bytes) -> PaddockError:
+    def _error(self, status: int, raw: bytes, wait: str = "") -> PaddockError:
         try:
             said = json.loads(raw)["error"]
             message, hint = str(said["message"]), str(said.get("hint") or "")
@@ -119,6 +147,8 @@ class Api:
             return NotPaddock(f"{self.server} answered {status} and does not look like a control plane of Paddock")
         if status == 400:
             return BadInput(message, hint=hint, where=str(said.get("where") or ""))
+        if status == 503 and said.get("code") == Overloaded.code:
+            return Overloaded(message, hint=hint, retry_after=int(wait) if wait.isascii() and wait.isdigit() else 1)
         if status == 409 and str(said.get("code", "")).startswith("stale"):
             return Stale(message, hint=hint)
         return _BY_STATUS.get(status, PaddockError)(message, hint=hint)

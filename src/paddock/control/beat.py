@@ -92,7 +92,7 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
     jobs, manifest = orders(control, agent, out.granted) if out and out.granted else ((), None)
     reply = Reply(
         now=now,
-        next_ms=schedule.jittered(interval, chance),
+        next_ms=schedule.spread(interval, chance) if given.hello else schedule.jittered(interval, chance),
         bearer=bearer,
         jobs=jobs,
         manifest=manifest,

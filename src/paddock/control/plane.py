@@ -10,6 +10,7 @@ from paddock.control.clock import Clock
 from paddock.control.keys import Keyring, open_keys
 from paddock.control.logs import LogFiles, Logs
 from paddock.control.presence import Fleet, Idle
+from paddock.control.pressure import Pressure
 from paddock.control.registry import Registry
 from paddock.core.state import Bounds
 from paddock.store.base import Store
@@ -47,6 +48,7 @@ class Control:
         self.bearers = Bearers(keys.directive.derive("bearer"))
         self.fleet = Fleet(())
         self.idle = Idle()
+        self.pressure = Pressure(store.backlog)
         self.registry = Registry(lambda: self.clock.now())
         # Agents that may hold leases.
         self.holding: set[str] = set()

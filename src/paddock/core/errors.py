@@ -11,6 +11,8 @@ class PaddockError(Exception):
     retryable: ClassVar[bool] = False
     status: ClassVar[int] = 500
     exit_code: ClassVar[int] = 1
+    # Seconds after which it may be tried again; 0 when nobody can say.
+    retry_after: int = 0
 
     def __init__(self, message: str = "", *, hint: str = "") -> None:
         super().__init__(message or (type(self).__doc__ or "").split("\n")[0])
@@ -91,6 +93,10 @@ class Overloaded(PaddockError):
     status = 503
     exit_code = 3
     hint = "try again in a moment"
+
+    def __init__(self, message: str = "", *, hint: str = "", retry_after: int = 1) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
 
 
 class Refused(PaddockError):

@@ -25,6 +25,11 @@ def jittered(interval_ms: int, chance: float) -> int:
     return int(interval_ms * (0.95 + chance / 10))
 
 
+def spread(interval_ms: int, chance: float) -> int:
+    """The wait after a first beat: anywhere in an interval, so that agents that start at once do not beat at once."""
+    return int(interval_ms * (0.1 + 0.9 * chance))
+
+
 def makespan(seconds: Sequence[float], slots: int) -> float:
     """How long `slots` workers take for these jobs, longest first (Graham's LPT rule; at most 4/3 of the best)."""
     if slots < 1:

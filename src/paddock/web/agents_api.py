@@ -12,6 +12,8 @@ from paddock.control.activate import activate
 from paddock.control.beat import beat
 from paddock.control.logs import take_chunk
 from paddock.control.plane import Control
+from paddock.control.pressure import can_wait
+from paddock.core import schedule
 from paddock.core.errors import BadInput, PaddockError, Unauthorised
 from paddock.web.problem import body_of
 from paddock.wire.envelope import Malformed
@@ -65,9 +67,11 @@ async def read_body(receive: Receive, most: int = MAX_BODY) -> bytes:
         raise TooSlow() from None
 
 
-async def answer(send: Send, status: int, body: bytes) -> None:
-    """Sends a JSON answer."""
+async def answer(send: Send, status: int, body: bytes, retry_after: int = 0) -> None:
+    """Sends a JSON answer; `retry_after` is seconds."""
     headers = [*_JSON, (b"content-length", str(len(body)).encode())]
+    if retry_after:
+        headers.append((b"retry-after", str(retry_after).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -97,6 +101,7 @@ class AgentApi:
             agent = headers.get(AGENT_HEADER.encode(), b"").decode("latin-1")
             body = await read_body(receive)
             if path == "/v1/beat":
+                self._admit(body)
                 out = await beat(self._control, agent, signature, body, random.random())
             elif path == "/v1/activate":
                 out = msgspec.json.encode(await activate(self._control, signature, body))
@@ -106,9 +111,16 @@ class AgentApi:
             else:
                 out = await self._log(path, agent, signature, body)
         except PaddockError as error:
-            await answer(send, error.status, body_of(error))
+            await answer(send, error.status, body_of(error), error.retry_after)
         else:
             await answer(send, 200, out)
+
+    def _admit(self, body: bytes) -> None:
+        """Sends beats away that can wait while others cannot be answered in time. Raises: Overloaded."""
+        pressure = self._control.pressure
+        if pressure.behind() and can_wait(body):
+            interval = schedule.beat_interval(len(self._control.fleet), self._control.beat_ms)
+            pressure.admit("beat", interval / 2_000)
 
     async def _check(self, agent: str, signature: str, body: bytes, purpose: str) -> None:
         control = self._control

@@ -27,8 +27,8 @@ class App:
         )
         inner.state.control = control
         self._inner = inner
-        self._operators = Guard(inner)
-        self._submit = Guard(self._submit_directly)
+        self._operators = Guard(inner, control.pressure)
+        self._submit = Guard(self._submit_directly, control.pressure)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

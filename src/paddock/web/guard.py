@@ -6,6 +6,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from paddock.control.pressure import Pressure
 from paddock.core.errors import PaddockError, Refused
 from paddock.web.problem import on_paddock_error
 
@@ -54,15 +55,18 @@ def check(method: str, headers: Headers) -> None:
 
 
 class Guard:
-    """ASGI middleware around the operator's API and the pages."""
+    """ASGI middleware around the operator's API and the pages: who may ask, and whether it can be done now."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, pressure: Pressure) -> None:
         self._app = app
+        self._pressure = pressure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             try:
                 check(scope["method"], Headers(scope=scope))
+                if scope["method"] not in _SAFE:
+                    self._pressure.admit("write")
             except PaddockError as error:
                 response = await on_paddock_error(Request(scope), error)
                 await response(scope, receive, send)

@@ -22,7 +22,8 @@ def body_of(error: PaddockError) -> bytes:
 async def on_paddock_error(_request: Request, error: Exception) -> Response:
     """Starlette's handler for our errors."""
     assert isinstance(error, PaddockError)
-    return Response(body_of(error), status_code=error.status, media_type="application/json")
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
+    return Response(body_of(error), status_code=error.status, media_type="application/json", headers=headers)
 
 
 async def on_http_error(_request: Request, error: Exception) -> Response:

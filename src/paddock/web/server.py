@@ -101,6 +101,7 @@ async def serve(control: Control, sock: socket.socket, ready: Callable[[], None]
     server = _Server(config, control)
     reaper = Reaper(control)
     reaper.start()
+    control.pressure.start()
     if control.replica is not None:
         control.replica.start()
     if ready is not None:  # the socket listens already: who connects now waits for the first turn of the loop
@@ -108,6 +109,7 @@ async def serve(control: Control, sock: socket.socket, ready: Callable[[], None]
     try:
         await server.serve(sockets=[sock])
     finally:
+        control.pressure.stop()
         await reaper.stop()
         if control.replica is not None:
             await control.replica.stop()
