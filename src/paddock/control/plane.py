@@ -9,6 +9,7 @@ from paddock.bus.memory import MemoryBus
 from paddock.control.clock import Clock
 from paddock.control.keys import Keyring, open_keys
 from paddock.control.logs import LogFiles, Logs
+from paddock.control.meter import Meter
 from paddock.control.presence import Fleet, Idle
 from paddock.control.pressure import Pressure
 from paddock.control.registry import Registry
@@ -49,6 +50,7 @@ class Control:
         self.fleet = Fleet(())
         self.idle = Idle()
         self.pressure = Pressure(store.backlog)
+        self.meter = Meter()
         self.registry = Registry(lambda: self.clock.now())
         # Agents that may hold leases.
         self.holding: set[str] = set()

@@ -160,7 +160,17 @@ class Registry:
             out.append(agent)
         return out, False
 
+    def live(self) -> list[Presence]:
+        """Every live agent, in no order."""
+        self.sweep()
+        return list(self._live.values())
+
     # Watches
+
+    @property
+    def watches(self) -> int:
+        """How many watch."""
+        return len(self._watches)
 
     def watch(self, wanted: Wanted) -> Watch:
         """A watch over the agents that are meant. Raises: Overloaded when there are too many watches."""

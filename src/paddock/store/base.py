@@ -40,6 +40,10 @@ class Store(FairStore, ReplicaStore, StateStore, Protocol):
     # Writes that were asked for and are not answered yet.
     backlog: Backlog
 
+    @property
+    def commits(self) -> int:
+        """Transactions in which writes were committed since the store was opened."""
+
     async def close(self) -> None:
         """Finishes what was asked for and lets go of the store."""
 

@@ -22,6 +22,9 @@ class StoreUnavailable(PaddockError):
 class Engine(Protocol):
     """One database."""
 
+    # Transactions that were committed since it was opened.
+    commits: int
+
     async def write(self, op: Op[T]) -> T:
         """Runs the operation in a transaction and returns its result once that is on disk.
 

@@ -23,6 +23,11 @@ class Operations:
         self.backlog = Backlog()
         self._mint = Mint(lambda: secrets.randbits(ENTROPY_BITS))
 
+    @property
+    def commits(self) -> int:
+        """Transactions in which writes were committed since the store was opened."""
+        return self._engine.commits
+
     async def close(self) -> None:
         """Finishes what was asked for and lets go of the store."""
         await self._engine.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -14,7 +15,7 @@ from paddock.control.logs import take_chunk
 from paddock.control.plane import Control
 from paddock.control.pressure import can_wait
 from paddock.core import schedule
-from paddock.core.errors import BadInput, PaddockError, Unauthorised
+from paddock.core.errors import BadInput, Overloaded, PaddockError, Unauthorised
 from paddock.web.problem import body_of
 from paddock.wire.envelope import Malformed
 from paddock.wire.logs import LogChunk, split
@@ -101,8 +102,7 @@ class AgentApi:
             agent = headers.get(AGENT_HEADER.encode(), b"").decode("latin-1")
             body = await read_body(receive)
             if path == "/v1/beat":
-                self._admit(body)
-                out = await beat(self._control, agent, signature, body, random.random())
+                out = await self._beat(agent, signature, body)
             elif path == "/v1/activate":
                 out = msgspec.json.encode(await activate(self._control, signature, body))
             elif path == "/v1/agent-state":
@@ -114,6 +114,18 @@ class AgentApi:
             await answer(send, error.status, body_of(error), error.retry_after)
         else:
             await answer(send, 200, out)
+
+    async def _beat(self, agent: str, signature: str, body: bytes) -> bytes:
+        meter = self._control.meter
+        began = time.perf_counter()
+        try:
+            self._admit(body)
+            out = await beat(self._control, agent, signature, body, random.random())
+        except PaddockError as error:
+            meter.refused(shed=isinstance(error, Overloaded))
+            raise
+        meter.answered(time.perf_counter() - began)
+        return out
 
     def _admit(self, body: bytes) -> None:
         """Sends beats away that can wait while others cannot be answered in time. Raises: Overloaded."""

@@ -17,7 +17,7 @@ from paddock.core.errors import BadInput
 from paddock.core.job import decode_batch
 from paddock.core.states import FINAL, ChangeState, JobState
 from paddock.store.records import JobFilter
-from paddock.web import agent_cards, bulk_api, limits_api, registry_api, schedules_api, state_api
+from paddock.web import agent_cards, bulk_api, limits_api, metrics_api, registry_api, schedules_api, state_api
 from paddock.web.agents_api import read_body
 from paddock.web.endpoint import Endpoint, control_of, json_of
 
@@ -283,6 +283,7 @@ ENDPOINTS = (
     Endpoint("POST", "/v1/jobs/{ref}/cancel", "Cancels a job", cancel_job),
     Endpoint("POST", "/v1/jobs/{ref}/retry", "Gives an ended job a fresh set of tries", retry_job),
     *registry_api.ENDPOINTS,
+    *metrics_api.ENDPOINTS,
     *agent_cards.ENDPOINTS,
     Endpoint("GET", "/v1/agents", "Every agent", list_agents),
     Endpoint("POST", "/v1/agents/{ref}/drain", "Drains or resumes an agent", drain_agent, body={"draining": "boolean"}),

@@ -15,7 +15,7 @@ from paddock.web.api import ENDPOINTS
 from paddock.web.endpoint import Endpoint
 from paddock.wire.messages import Activated, Activation, Beat, Reply
 
-_TEXT = ("/diff", "/log")
+_TEXT = ("/diff", "/log", "/metrics")
 _ERROR = {
     "type": "object",
     "required": ["error"],

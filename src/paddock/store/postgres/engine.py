@@ -44,6 +44,7 @@ class PostgresEngine:
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._loop = asyncio.get_running_loop()
+        self.commits = 0
         self._closing = False
         self._writes: SimpleQueue[_Job | None] = SimpleQueue()
         self._reads: SimpleQueue[_Job | None] = SimpleQueue()
@@ -112,6 +113,7 @@ class PostgresEngine:
             raise
         try:
             link.execute(b"COMMIT", prepare=False)
+            self.commits += 1
         except psycopg.Error as error:
             link.close()
             doubt = StoreUnavailable(f"whether the store has written is not known: {words(error)}", hint=_HINT)

@@ -61,6 +61,7 @@ class SqliteEngine:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.commits = 0
         self._loop = asyncio.get_running_loop()
         self._writes: SimpleQueue[_Job | None] = SimpleQueue()
         self._reads: SimpleQueue[_Job | None] = SimpleQueue()
@@ -134,6 +135,7 @@ class SqliteEngine:
             for op, future in group:
                 done.append((future, *self._savepoint(op)))
             self._writer.execute("COMMIT")
+            self.commits += 1
         except apsw.Error as error:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
