@@ -1,6 +1,7 @@
 """A bus that breaks costs time only: nobody is held up, and it comes back by itself."""
 
 import asyncio
+import sys
 import time
 from pathlib import Path
 
@@ -92,6 +93,16 @@ async def test_a_bus_that_is_not_there_at_the_start_is_said(tmp_path: Path, post
 async def test_an_address_that_is_none_is_bad_input(url: str) -> None:
     with pytest.raises((BadInput, BusUnavailable)):
         await connect(url, "fleet")
+
+
+@pytest.mark.parametrize(("url", "module"), [("redis://h", "redis.asyncio"), ("postgresql://h/x", "psycopg")])
+async def test_a_library_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, url: str, module: str) -> None:
+    for loaded in ("paddock.bus.redis", "paddock.bus.postgres"):
+        monkeypatch.delitem(sys.modules, loaded, raising=False)
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(BadInput, match=f"not installed: {module}") as raised:
+        await connect(url, "fleet")
+    assert "paddock[scale]" in raised.value.hint
 
 
 async def test_secrets_are_not_shown(tmp_path: Path) -> None:
