@@ -10,9 +10,8 @@ ALTER TABLE jobs ADD COLUMN open_key TEXT;
 ALTER TABLE jobs ADD COLUMN labels TEXT NOT NULL DEFAULT '[]';
 CREATE UNIQUE INDEX jobs_open_key ON jobs (project, open_key)
     WHERE open_key IS NOT NULL AND state IN ('blocked', 'ready', 'leased', 'in_review', 'changes_requested');
--- With the lane in it, live leases are counted without a look at the jobs.
-DROP INDEX jobs_leased;
-CREATE INDEX jobs_leased ON jobs (agent, expires_at, lane) WHERE state = 'leased';
+-- Live leases are counted by lane without a look at the jobs.
+CREATE INDEX jobs_live ON jobs (lane) WHERE state = 'leased';
 
 -- An empty selector lets everything through. most: live leases; starts: attempts that began within window_ms. A row
 -- with neither marks that a project is paused, so that a claim sees by this table alone whether anything is held back.
