@@ -1,21 +1,26 @@
 """The runs of an agent: started when accepted, ended by their runner, told to the outbox before they are forgotten."""
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 
 from paddock.agent.config import AgentConfig
 from paddock.agent.http import Client
 from paddock.agent.journal import Journal
+from paddock.agent.local_socket import LocalSocket
+from paddock.agent.local_state import LocalState
 from paddock.agent.shipping import Stream
 from paddock.agent.status import Status
 from paddock.core.errors import PaddockError
 from paddock.runners import INSTANT, RUNNERS, Run, Stop
+from paddock.sandbox import job_user
 from paddock.wire.keys import Signer
 from paddock.wire.logs import LogChunk
 from paddock.wire.messages import Held, JobOrder, Outcome
@@ -157,6 +162,7 @@ class Slots:
             say=lambda words: self._status.job(order.job, order.epoch, order.kind, words),
             began=lambda: self._began(run),
             confirm=lambda: self._confirm(run),
+            socket=lambda folder: self._socket(order, folder),
         )
         try:
             return await RUNNERS[order.kind](job)
@@ -168,6 +174,17 @@ class Slots:
             _log.exception("a runner failed", extra={"action": "run.internal", "job": order.job, "epoch": order.epoch})
             text = f"{type(error).__name__}: {error}"
             return Outcome(job=order.job, epoch=order.epoch, status="failed", code="internal", detail=text[:4_000])
+
+    @contextlib.asynccontextmanager
+    async def _socket(self, order: JobOrder, folder: Path) -> AsyncIterator[None]:
+        assert self.key is not None
+        client = Client(self._config.server)  # of its own: what a run asks for is in nobody's way
+        state = LocalState(client, self.agent, self.key, order, self._session)
+        try:
+            async with LocalSocket({"state": state.handle}, job_user()).open(folder):
+                yield
+        finally:
+            await client.close()
 
     def _began(self, run: Active) -> None:
         if not run.began:

@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from paddock.core.errors import PaddockError
 from paddock.wire.messages import JobOrder, Outcome
+
+# The socket's name in the folder that is given.
+SOCKET = "sock"
 
 
 class RunFailed(PaddockError):
@@ -65,6 +69,8 @@ class Run:
     began: Callable[[], None]
     # Asks the control plane whether this attempt still holds the job; raises Stale when it does not.
     confirm: Callable[[], Awaitable[None]]
+    # Serves the run a socket in this folder, under SOCKET, for as long as the context is open.
+    socket: Callable[[Path], AbstractAsyncContextManager[None]]
     facts: dict[str, object] = field(default_factory=dict)
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from paddock.core import scope
 from paddock.core.errors import PaddockError, Stale
-from paddock.runners.base import Run, outcome, stopped
+from paddock.runners.base import SOCKET, Run, outcome, stopped
 from paddock.runners.process import Ended, run_process
 from paddock.wire.messages import ChangeReport, FileChange, JobOrder, Outcome
 from paddock.workspace import RepoCache, Snapshot, Worktree, collect, create, publish, remove
@@ -29,18 +29,31 @@ async def run(job: Run) -> Outcome:
         create, cache, order.job, order.epoch, base, f"paddock/{order.job}", degraded=job.allow_degraded
     )
     try:
-        launch = await asyncio.to_thread(
-            tree.launch, order.payload["argv"], env=order.payload.get("env") or {}, tools=job.tools
-        )
-        job.began()
-        job.say(f"running {' '.join(order.payload['argv'])[:80]}")
-        ended = await run_process(launch, order.limits, job.log, job.stop)
+        ended = await _run(job, tree)
         job.say("saving what it wrote")
         snapshot = await asyncio.to_thread(collect, tree, _message(order))
     except BaseException:
         tree.release()  # kept on disk: the next sweep saves what is in it
         raise
     return await _conclude(job, cache, tree, ended, snapshot)
+
+
+async def _run(job: Run, tree: Worktree) -> Ended:
+    """Runs the argv beside a socket to its agent, which is gone when the run is."""
+    order = job.order
+    agent = tree.socket_dir()
+    seen = agent.target if tree.record.contained else agent.source
+    env = {
+        **(order.payload.get("env") or {}),
+        "PADDOCK_SOCKET": str(seen / SOCKET),
+        "PADDOCK_JOB": order.job,
+        "PADDOCK_EPOCH": str(order.epoch),
+    }
+    async with job.socket(agent.source):
+        launch = await asyncio.to_thread(tree.launch, order.payload["argv"], env=env, tools=job.tools, binds=[agent])
+        job.began()
+        job.say(f"running {' '.join(order.payload['argv'])[:80]}")
+        return await run_process(launch, order.limits, job.log, job.stop)
 
 
 async def _conclude(job: Run, cache: RepoCache, tree: Worktree, ended: Ended, snapshot: Snapshot) -> Outcome:

@@ -141,6 +141,13 @@ class Worktree:
             job_dir(path)
         return Bind(path, Path("/paddock/out"), writable=True)
 
+    def socket_dir(self) -> Bind:
+        """A directory for the socket that the run talks to its agent through, seen as /paddock/agent."""
+        path = self.path / "agent"
+        if not path.exists():
+            job_dir(path)
+        return Bind(path, Path("/paddock/agent"))
+
     def release(self) -> None:
         """Let go of the worktree and keep it on disk; recover() takes it from there."""
         lock, self._lock = self._lock, -1
