@@ -1,0 +1,73 @@
+"""The control plane's API for programs of operators."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from paddock.client.state import State
+from paddock.client.transport import Transport
+
+Json = dict[str, Any]
+
+
+class Client:
+    """A control plane. Answers are the API's JSON as it stands; see the HTTP API's reference.
+
+    `patience` is how many seconds a call goes on asking a server that does not answer.
+    Every method raises ClientError as the server says it, and Unreachable.
+    """
+
+    def __init__(self, server: str = "http://127.0.0.1:8420", *, timeout: float = 60.0, patience: float = 30.0) -> None:
+        self.transport = Transport(server, timeout=timeout, patience=patience)
+        # A batch whose answer was lost may have been taken: submitting it again would run it twice.
+        self._once = Transport(server, timeout=timeout, patience=0.0)
+
+    def submit(
+        self,
+        project: str,
+        jobs: Sequence[Mapping[str, Any]],
+        *,
+        defaults: Mapping[str, Any] | None = None,
+        name: str = "",
+    ) -> Json:
+        """Submits a batch whole or not at all: `{"batch": id, "jobs": [{"id", "name"}…]}`.
+
+        It is sent once. After Unreachable it may have been taken or not; jobs with a `unique` key may be sent again.
+        """
+        batch = {
+            "project": project,
+            "name": name,
+            "defaults": dict(defaults or {}),
+            "jobs": [dict(job) for job in jobs],
+        }
+        return _mapping(self._post("/v1/jobs", batch))
+
+    def jobs(self, *, limit: int = 500, **query: object) -> list[Json]:
+        """The newest jobs; `query` is state, project, batch, kind, label or system."""
+        found: Any = self.transport.call("GET", "/v1/jobs", query={**query, "limit": limit}).json()
+        return list(found)
+
+    def job(self, ref: str) -> Json:
+        """Everything about a job, by its id or name. Raises: NotFound."""
+        return _mapping(self.transport.call("GET", f"/v1/jobs/{ref}").json())
+
+    def cancel(self, ref: str) -> Json:
+        """Cancels a job."""
+        return _mapping(self._post(f"/v1/jobs/{ref}/cancel", {}))
+
+    def retry(self, ref: str) -> Json:
+        """Gives an ended job a fresh set of tries."""
+        return _mapping(self._post(f"/v1/jobs/{ref}/retry", {}))
+
+    def state(self, space: str, owner: str) -> State:
+        """The keys of a job or an agent, by id or name, or of a project; `space` is `job`, `project` or `agent`."""
+        return State(self.transport, f"/v1/state/{space}/{owner}")
+
+    def _post(self, path: str, body: object) -> object:
+        headers = {"Content-Type": "application/json"}
+        return self._once.call("POST", path, json.dumps(body).encode(), headers).json()
+
+
+def _mapping(found: object) -> Json:
+    assert isinstance(found, dict)
+    return found

@@ -1,0 +1,115 @@
+"""HTTP/1.1 with the standard library alone: to a control plane's address, or to an agent's socket from within a job."""
+
+import contextlib
+import http.client
+import json
+import random
+import socket
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import quote, urlencode, urlsplit
+
+from paddock.client.errors import ClientError, Unreachable, error_of
+
+
+class Answer(NamedTuple):
+    """A good answer. Header names are small letters."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> object:
+        """The body as JSON. Raises: ClientError."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            raise ClientError("the answer is no JSON", status=self.status) from None
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class Transport:
+    """One server. Every call has a connection of its own, so that threads and forks need no care.
+
+    `patience` is how many seconds a call goes on asking a server that does not answer, `timeout` the seconds that it
+    waits for one answer.
+    """
+
+    def __init__(self, server: str, *, timeout: float = 60.0, patience: float = 30.0) -> None:
+        self._parts = urlsplit(server)
+        if self._parts.scheme == "unix":
+            known = bool(self._parts.path)
+        else:
+            known = self._parts.scheme in ("http", "https") and bool(self._parts.hostname)
+        if not known:
+            raise ValueError(f"{server!r} is no address; it looks like http://127.0.0.1:8420 or unix:///path")
+        self._timeout = timeout
+        self._patience = patience
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, object] | None = None,
+    ) -> Answer:
+        """A request's answer; one that gets none is sent again, so that it must be safe to repeat.
+
+        Raises: ClientError as the server says it, Unreachable.
+        """
+        asked = {name: value for name, value in (query or {}).items() if value not in (None, "")}
+        where = quote(path) + (f"?{urlencode(asked)}" if asked else "")
+        deadline, sent = time.monotonic() + self._patience, 0
+        while True:
+            sent += 1
+            try:
+                answer = self._exchange(method, where, body, dict(headers or {}))
+            except (OSError, http.client.HTTPException) as error:
+                failed: ClientError = Unreachable(f"nothing answers: {error or type(error).__name__}")
+            else:
+                if answer.status < 400:
+                    return answer
+                failed = _refusal(answer, resent=sent > 1)
+                if not isinstance(failed, Unreachable):
+                    raise failed
+            pause = min(2.0, 0.05 * 2**sent) * (0.5 + random.random())
+            if time.monotonic() + pause > deadline:
+                raise failed
+            time.sleep(pause)
+
+    def _exchange(self, method: str, where: str, body: bytes, headers: dict[str, str]) -> Answer:
+        prefix = "" if self._parts.scheme == "unix" else self._parts.path.rstrip("/")
+        link = self._connect()
+        try:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before it hung up
+                link.request(method, prefix + where, body, headers)
+            got = link.getresponse()
+            return Answer(got.status, {name.lower(): value for name, value in got.getheaders()}, got.read())
+        finally:
+            link.close()
+
+    def _connect(self) -> http.client.HTTPConnection:
+        if self._parts.scheme == "unix":
+            return _UnixConnection(self._parts.path, self._timeout)
+        kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
+        return kind(self._parts.hostname or "", self._parts.port, timeout=self._timeout)
+
+
+def _refusal(answer: Answer, *, resent: bool) -> ClientError:
+    try:
+        told = json.loads(answer.body)
+    except ValueError:
+        told = None
+    return error_of(answer.status, told, answer.headers.get("etag", ""), resent=resent)
