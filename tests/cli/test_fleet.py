@@ -82,6 +82,17 @@ def test_both_agents_come_online(fleet: Fleet) -> None:
     assert "2 of 2 agents (100%)" in fleet.says("fleet").out
 
 
+def test_agents_are_found_by_what_they_can_do(fleet: Fleet) -> None:
+    def names(*words: str) -> list[str]:
+        return sorted(agent["name"] for agent in fleet.says("agents", *words, "--json").json())
+
+    wait_until(lambda: names("--kind", "noop", "--healthy") == ["agent-1", "agent-2"], 60, what="both agents live")
+    assert names("--kind", "noop", "--capability", "linux") == ["agent-1", "agent-2"]
+    assert names("--unhealthy") == names("--label", "zone=x") == names("--capability", "linux", "--kind", "nil") == []
+    assert "no live agent fits" in fleet.says("agents", "--label", "zone").out
+    assert "agent-2" in fleet.says("agents", "--healthy").out
+
+
 def test_a_project_takes_its_repositorys_default_branch(fleet: Fleet) -> None:
     listed = fleet.says("project", "list", "--json").json()
     assert [(p["name"], p["repo"], p["branch"]) for p in listed] == [("shop", str(fleet.repo.path), "main")]

@@ -9,7 +9,7 @@ from paddock.core.errors import BadInput, Conflict, NotFound, StaleSession, Unau
 from paddock.core.settlement import MAX_LOSSES
 from paddock.core.states import AttemptState, ChangeState, JobState
 from paddock.store.base import Store
-from paddock.store.conformance import limits, replicas, schedules, state
+from paddock.store.conformance import agents, limits, replicas, schedules, state
 from paddock.store.conformance.bench import NOW, TTL, Bench, Check, done, report
 from paddock.store.records import JobFilter, Project
 from paddock.wire.messages import Held, Outcome
@@ -321,6 +321,7 @@ CHECKS: tuple[Check, ...] = (
     redeems_a_token_once,
     forgives_after_its_own_outage,
     journals_in_the_same_transaction,
+    *agents.CHECKS,
     *replicas.CHECKS,
     *limits.CHECKS,
     *schedules.CHECKS,
