@@ -4,29 +4,24 @@ A group's transaction begins with a lock that all replicas share, so that there 
 operation means here what it means on SQLite. A result is handed out only after the commit that holds it.
 """
 
-import asyncio
 import contextlib
 import logging
 import random
-import threading
 import time
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 
 from paddock.core.errors import PaddockError
 from paddock.core.schedule import backoff
-from paddock.store.engine import Op, StoreUnavailable
+from paddock.store.engine import StoreUnavailable
 from paddock.store.postgres.link import Link, connect, words
 from paddock.store.postgres.tx import PostgresTx
+from paddock.store.threads import Done, Job, Queue, ThreadedEngine, groups
 
-T = TypeVar("T")
-_Job = tuple[Op[Any], asyncio.Future[Any]]
-_Done = tuple[asyncio.Future[Any], Any, BaseException | None]
+_Work = Callable[[Link, list[Job]], list[Done]]
 
-GROUP = 256
 # The advisory lock of whoever writes; any number will do as long as nobody else takes it.
 WRITER = 7_205_759_403_792_793
 _BEGIN = f"BEGIN; SELECT pg_advisory_xact_lock({WRITER})".encode()
@@ -38,71 +33,22 @@ class _Gone(Exception):
     """The connection was lost, or the server gave this transaction up, before its commit."""
 
 
-class PostgresEngine:
+class PostgresEngine(ThreadedEngine):
     """Two connections, a thread each."""
 
     def __init__(self, dsn: str) -> None:
+        super().__init__()
         self._dsn = dsn
-        self._loop = asyncio.get_running_loop()
-        self.commits = 0
-        self._closing = False
-        self._writes: SimpleQueue[_Job | None] = SimpleQueue()
-        self._reads: SimpleQueue[_Job | None] = SimpleQueue()
-        self._threads = [
-            threading.Thread(target=self._serve, args=(queue, work), name=name, daemon=True)
-            for name, queue, work in (
-                ("store-writer", self._writes, self._write_group),
-                ("store-reader", self._reads, self._read_group),
-            )
-        ]
-        for thread in self._threads:
-            thread.start()
+        self.start("writer", lambda: self._serve(self.writes, self._write_group))
+        self.start("reader", lambda: self._serve(self.reads, self._read_group))
 
-    async def write(self, op: Op[T]) -> T:
-        """Runs the operation in the next group commit and returns its result once that is on disk."""
-        return await self._put(self._writes, op)
-
-    async def read(self, op: Op[T]) -> T:
-        """Runs a read on the reader's own connection; it sees every commit made before."""
-        return await self._put(self._reads, op)
-
-    async def _put(self, queue: SimpleQueue[_Job | None], op: Op[T]) -> T:
-        if self._closing:
-            raise StoreUnavailable("the store is closed", hint="")
-        future: asyncio.Future[T] = self._loop.create_future()
-        queue.put((op, future))
-        return await future
-
-    async def close(self) -> None:
-        """Finishes what was asked for and closes."""
-        if self._closing:
-            return
-        self._closing = True
-        self._writes.put(None)
-        self._reads.put(None)
-        for thread in self._threads:
-            await asyncio.to_thread(thread.join)
-
-    def _serve(self, queue: SimpleQueue[_Job | None], work: Callable[[Link, list[_Job]], list[_Done]]) -> None:
+    def _serve(self, queue: Queue, work: _Work) -> None:
         way = _Way(self._dsn)
-        while True:
-            job = queue.get()
-            group: list[_Job] = []
-            while job is not None:
-                group.append(job)
-                if len(group) == GROUP:
-                    break
-                try:
-                    job = queue.get_nowait()
-                except Empty:
-                    break
-            if group:
-                self._hand_out(_tried(way, work, group))
-            if job is None:
-                way.drop()
-                return
+        for group in groups(queue):
+            self.hand_out(_tried(way, work, group))
+        way.drop()
 
-    def _write_group(self, link: Link, group: list[_Job]) -> list[_Done]:
+    def _write_group(self, link: Link, group: list[Job]) -> list[Done]:
         with _lost():
             link.execute(_BEGIN, prepare=False)
         try:
@@ -120,9 +66,9 @@ class PostgresEngine:
             return [(future, None, doubt) for _, future in group]
         return done
 
-    def _operate(self, tx: PostgresTx, link: Link, group: list[_Job]) -> list[_Done]:
+    def _operate(self, tx: PostgresTx, link: Link, group: list[Job]) -> list[Done]:
         """Each operation in a savepoint of its own, so that one that fails takes nothing of its neighbours with it."""
-        done: list[_Done] = []
+        done: list[Done] = []
         for op, future in group:
             with _lost():
                 link.execute(b"SAVEPOINT op" if not done else b"RELEASE op; SAVEPOINT op", prepare=False)
@@ -134,8 +80,8 @@ class PostgresEngine:
                     done.append((future, None, error))
         return done
 
-    def _read_group(self, link: Link, group: list[_Job]) -> list[_Done]:
-        done: list[_Done] = []
+    def _read_group(self, link: Link, group: list[Job]) -> list[Done]:
+        done: list[Done] = []
         tx = PostgresTx(link)
         for op, future in group:
             try:
@@ -144,12 +90,6 @@ class PostgresEngine:
                 _raise_if_lost(error)
                 done.append((future, None, error))
         return done
-
-    def _hand_out(self, done: list[_Done]) -> None:
-        try:
-            self._loop.call_soon_threadsafe(_resolve, done)
-        except RuntimeError:  # the loop is gone: nobody waits any more
-            return
 
 
 class _Way:
@@ -184,7 +124,7 @@ class _Way:
             self._link = None
 
 
-def _tried(way: _Way, work: Callable[[Link, list[_Job]], list[_Done]], group: list[_Job]) -> list[_Done]:
+def _tried(way: _Way, work: _Work, group: list[Job]) -> list[Done]:
     """The group's results. What was given up before its commit is tried once more on a fresh connection."""
     told: PaddockError
     for _ in range(2):
@@ -214,13 +154,3 @@ def _raise_if_lost(error: BaseException) -> None:
         isinstance(error, psycopg.Error) and error.sqlstate is not None and error.sqlstate[:2] in ("08", "25", "57")
     ):
         raise _Gone(words(error)) from None
-
-
-def _resolve(done: list[_Done]) -> None:
-    for future, result, error in done:
-        if future.cancelled():
-            continue
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)

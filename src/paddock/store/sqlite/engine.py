@@ -4,21 +4,16 @@ Every operation runs in a savepoint of its own, so one that fails takes nothing 
 is handed out only after the commit that holds it is on disk (`synchronous=FULL`).
 """
 
-import asyncio
 import threading
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import Any
 
 import apsw
 
 from paddock.store.engine import Op, StoreUnavailable
 from paddock.store.sqlite.tx import SqliteTx
+from paddock.store.threads import Done, Job, ThreadedEngine, groups
 
-T = TypeVar("T")
-_Job = tuple[Op[Any], asyncio.Future[Any]]
-
-GROUP = 256
 CHECKPOINT_PAGES = 1_000
 # Checkpoints from a second connection race with writers in SQLite before this (sqlite.org/wal.html#walresetbug).
 _SAFE_CHECKPOINT = 3_051_003
@@ -56,54 +51,23 @@ def make_room(connection: apsw.Connection, path: Path) -> None:
     connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
 
 
-class SqliteEngine:
+class SqliteEngine(ThreadedEngine):
     """One writer thread, one reader thread, one checkpoint thread."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
         self.path = path
-        self.commits = 0
-        self._loop = asyncio.get_running_loop()
-        self._writes: SimpleQueue[_Job | None] = SimpleQueue()
-        self._reads: SimpleQueue[_Job | None] = SimpleQueue()
         self._checkpoint = threading.Event()
-        self._closing = False
-        self._threads = [
-            threading.Thread(target=self._write_loop, name="store-writer", daemon=True),
-            threading.Thread(target=self._read_loop, name="store-reader", daemon=True),
-            threading.Thread(target=self._checkpoint_loop, name="store-checkpoint", daemon=True),
-        ]
         self._writer = connect(path)
         make_room(self._writer, path)
         self._tx = SqliteTx(self._writer)
         self._writer.set_wal_hook(self._after_commit)
-        for thread in self._threads:
-            thread.start()
+        self.start("writer", self._write_loop)
+        self.start("reader", self._read_loop)
+        self.start("checkpoint", self._checkpoint_loop)
 
-    async def write(self, op: Op[T]) -> T:
-        """Runs the operation in the next group commit and returns its result once that is on disk."""
-        return await self._put(self._writes, op)
-
-    async def read(self, op: Op[T]) -> T:
-        """Runs a read on the reader's own connection; it sees every commit made before."""
-        return await self._put(self._reads, op)
-
-    async def _put(self, queue: SimpleQueue[_Job | None], op: Op[T]) -> T:
-        if self._closing:
-            raise StoreUnavailable("the store is closed")
-        future: asyncio.Future[T] = self._loop.create_future()
-        queue.put((op, future))
-        return await future
-
-    async def close(self) -> None:
-        """Finishes what was asked for, checkpoints and closes."""
-        if self._closing:
-            return
-        self._closing = True
-        self._writes.put(None)
-        self._reads.put(None)
+    def wake(self) -> None:
         self._checkpoint.set()
-        for thread in self._threads:
-            await asyncio.to_thread(thread.join)
 
     def _after_commit(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         if pages >= CHECKPOINT_PAGES:
@@ -111,37 +75,22 @@ class SqliteEngine:
         return apsw.SQLITE_OK
 
     def _write_loop(self) -> None:
-        open_ = True
-        while open_:
-            job = self._writes.get()
-            group: list[_Job] = []
-            while job is not None:
-                group.append(job)
-                if len(group) == GROUP:
-                    break
-                try:
-                    job = self._writes.get_nowait()
-                except Empty:
-                    break
-            open_ = job is not None
-            if group:
-                self._commit(group)
+        for group in groups(self.writes):
+            self.hand_out(self._commit(group))
         self._writer.close()
 
-    def _commit(self, group: list[_Job]) -> None:
-        done: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
+    def _commit(self, group: list[Job]) -> list[Done]:
         try:
             self._writer.execute("BEGIN IMMEDIATE")
-            for op, future in group:
-                done.append((future, *self._savepoint(op)))
+            done: list[Done] = [(future, *self._savepoint(op)) for op, future in group]
             self._writer.execute("COMMIT")
             self.commits += 1
         except apsw.Error as error:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             unavailable = StoreUnavailable(f"the store cannot write: {error}")
-            done = [(future, None, unavailable) for _, future in group]
-        self._hand_out(done)
+            return [(future, None, unavailable) for _, future in group]
+        return done
 
     def _savepoint(self, op: Op[Any]) -> tuple[Any, BaseException | None]:
         self._writer.execute("SAVEPOINT op")
@@ -160,36 +109,19 @@ class SqliteEngine:
         reader = connect(self.path)
         reader.execute("PRAGMA query_only=ON")
         tx = SqliteTx(reader)
-        while (job := self._reads.get()) is not None:
-            op, future = job
-            try:
-                outcome = (future, op(tx), None)
-            except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it
-                self._hand_out([(future, None, error)])
-            else:
-                self._hand_out([outcome])
+        for group in groups(self.reads):
+            for op, future in group:
+                try:
+                    done: Done = (future, op(tx), None)
+                except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it
+                    done = (future, None, error)
+                self.hand_out([done])
         reader.close()
 
     def _checkpoint_loop(self) -> None:
         own = connect(self.path)
-        while not self._closing:
+        while not self.closing:
             self._checkpoint.wait()
             self._checkpoint.clear()
             own.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         own.close()
-
-    def _hand_out(self, done: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -> None:
-        try:
-            self._loop.call_soon_threadsafe(_resolve, done)
-        except RuntimeError:  # the loop is gone: nobody waits any more
-            return
-
-
-def _resolve(done: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -> None:
-    for future, result, error in done:
-        if future.cancelled():
-            continue
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)
