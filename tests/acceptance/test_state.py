@@ -68,7 +68,7 @@ def _holder(fleet: Fleet, job: str) -> str:
 
 def _lost(fleet: Fleet, job: str, epoch: int) -> bool:
     found = fleet.job(job)
-    return found["state"] != "leased" or found["epoch"] > epoch
+    return bool(found["state"] != "leased" or found["epoch"] > epoch)
 
 
 def _wait_for(state: State, key: str) -> None:
