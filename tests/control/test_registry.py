@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from paddock.control import registry
 from paddock.control.presence import Presence
 from paddock.control.registry import Registry, Wanted
 from paddock.control.watching import MOST_WAITING, MOST_WATCHES, Watch
@@ -59,7 +60,7 @@ class Scene:
         self.registry.note(agent)
 
     def ids(self, after: str = "", limit: int = 100, **asked: Any) -> list[str]:
-        return [agent.agent for agent in self.registry.page(Wanted(**asked), after, limit)[0]]
+        return [agent.agent for agent in asyncio.run(self.registry.find(Wanted(**asked), after, limit))[0]]
 
 
 def well(ok: bool, **more: Any) -> tuple[Check, ...]:
@@ -113,8 +114,20 @@ def test_a_page_ends_where_the_next_begins_whatever_came_and_went() -> None:
     for agent in everyone[:5]:
         scene.beat(agent)
     assert scene.ids() == [agent.agent for agent in (*everyone[:5], *everyone[10:])] + [late]
-    _, more = scene.registry.page(Wanted(), "", 45)
-    assert more
+    page, at = scene.registry.page(Wanted(), "", 45)
+    assert len(page) == 45 and at == page[-1].agent
+
+
+def test_one_page_looks_at_so_many_agents_and_goes_on_from_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "LOOK", 10)
+    scene = Scene()
+    everyone = [scene.agent("x", labels={"n": str(n)}) for n in range(35)]
+    assert scene.registry.page(Wanted(labels=(("n", "34"),)), "", 9) == ([], everyone[9].agent)
+    assert scene.ids(labels=(("n", "34"),)) == [everyone[34].agent]
+    everyone[33].feels(well(False))
+    scene.beat(everyone[33])
+    assert scene.registry.page(Wanted(healthy=False), "", 9) == ([everyone[33]], None)
+    assert scene.ids(healthy=False, kinds=frozenset({"command"})) == []
 
 
 def test_what_an_agent_says_of_itself_moves_it_and_changes_the_state() -> None:
@@ -149,10 +162,9 @@ def test_a_watch_tells_who_joins_changes_and_leaves() -> None:
         watch = scene.registry.watch(Wanted(capabilities=frozenset({"x"}), healthy=True))
         assert watch.lost and told(watch) == []
         watch.begin()
-        watch.show([old])
+        watch.show([old], old.agent)
         later = scene.agent("x")  # it comes later in the very same snapshot
-        watch.show([later])
-        watch.end()
+        watch.show([later], None)
         assert told(watch) == []
         new, other = scene.agent("x"), scene.agent("y")
         new.draining = True
@@ -176,7 +188,7 @@ def test_a_watch_that_falls_behind_starts_anew_and_watches_are_bounded() -> None
         scene = Scene()
         watch = scene.registry.watch(Wanted())
         watch.begin()
-        watch.end()
+        watch.show([], None)
         for _ in range(MOST_WAITING + 1):
             scene.agent("x")
         assert watch.lost and watch.ready.is_set() and told(watch) == []

@@ -59,6 +59,7 @@ class Reaper:
             await control.store.forgive(now + control.lease_ms, now)
         elif control.holding and await control.store.expire(now):
             control.stir()
+        control.registry.sweep()
         await offer.recall(control, now)
         await schedules.fire(control, now)
         await state.sweep(control, now)

@@ -8,7 +8,7 @@ All of it is memory and comes back with the next beats; times are epoch millisec
 import asyncio
 import hashlib
 import heapq
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -16,6 +16,9 @@ import msgspec
 
 from paddock.control.presence import Presence, Profile
 from paddock.control.watching import Watch
+
+# Agents that one page looks at in one go: a few milliseconds.
+LOOK = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,34 +50,45 @@ class Wanted:
 class _Group:
     """The live agents of one profile; sorted only when somebody reads them."""
 
-    __slots__ = ("_added", "_order", "_stale", "members")
+    __slots__ = ("_added", "_gone", "_order", "members")
 
     def __init__(self) -> None:
-        self.members: set[str] = set()
+        self.members = 0
+        # In order; some of them may have gone since.
         self._order: list[str] = []
+        self._gone: set[str] = set()
         self._added: set[str] = set()
-        self._stale = False
 
     def add(self, agent: str) -> None:
-        self.members.add(agent)
-        self._added.add(agent)
+        self.members += 1
+        if agent in self._gone:
+            self._gone.discard(agent)
+        else:
+            self._added.add(agent)
 
     def remove(self, agent: str) -> None:
-        self.members.discard(agent)
-        self._stale = True
+        self.members -= 1
+        if agent in self._added:
+            self._added.discard(agent)
+        else:
+            self._gone.add(agent)
 
     def after(self, agent: str) -> Iterator[str]:
         """The ids beyond this one, in order."""
-        if self._stale:
-            self._order = [one for one in self._order if one in self.members and one not in self._added]
-            self._added &= self.members
-            self._stale = False
-        if self._added:
+        if len(self._gone) > 64 + len(self._order) // 4:
+            self._order = [one for one in self._order if one not in self._gone]
+            self._gone = set()
+        if len(self._added) > 64:
             self._order += self._added
-            self._order.sort()  # two sorted runs and a little: linear
-            self._added = set()
+            self._order.sort()
+        else:
+            for one in self._added:
+                insort(self._order, one)
+        self._added.clear()
         for at in range(bisect_right(self._order, agent), len(self._order)):
-            yield self._order[at]
+            one = self._order[at]
+            if one not in self._gone:
+                yield one
 
 
 class Registry:
@@ -84,10 +98,13 @@ class Registry:
         self._now = now
         self._live: dict[str, Presence] = {}
         self._groups: dict[Profile, _Group] = {}
-        # One entry for each live agent: a moment before which it is not due.
-        self._due: list[tuple[int, str]] = []
+        # Agents whose own checks fail.
+        self._ailing: set[str] = set()
+        # Second → agents that are not due before it; each live agent stands in one.
+        self._due: dict[int, list[str]] = {}
         self._watches: set[Watch] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._rings = 0
         # A sum over what every agent says of itself, so that replicas that know the same say the same.
         self.state = 0
 
@@ -103,9 +120,11 @@ class Registry:
             return
         if agent.agent not in self._live:
             self._live[agent.agent] = agent
-            heapq.heappush(self._due, (agent.expires_at, agent.agent))
-            self._arm(anew=self._due[0][1] == agent.agent)
+            sooner = self._timer is not None and agent.expires_at < self._rings
+            self._wait_for(agent)
+            self._arm(anew=sooner)
         self._regroup(agent)
+        (self._ailing.add if agent.ailing else self._ailing.discard)(agent.agent)
         self.state ^= agent.digest
         agent.digest = _digest(agent)
         self.state ^= agent.digest
@@ -132,32 +151,61 @@ class Registry:
     def sweep(self) -> None:
         """Lets go of the agents whose time is over."""
         now = self._now()
-        while self._due and self._due[0][0] < now:
-            _, name = self._due[0]
-            agent = self._live[name]
-            if agent.expires_at >= now:
-                heapq.heapreplace(self._due, (agent.expires_at, name))
-                continue
-            heapq.heappop(self._due)
-            del self._live[name]
-            self._ungroup(agent)
-            self.state ^= agent.digest
-            agent.digest, agent.listed = 0, False
-            for watch in self._watches:
-                watch.gone(agent, self.state)
+        for second in [second for second in self._due if second * 1_000 <= now]:
+            for name in self._due.pop(second):
+                agent = self._live[name]
+                if agent.expires_at < now:
+                    self._let_go(agent)
+                else:
+                    self._wait_for(agent)
 
-    def page(self, wanted: Wanted, after: str, limit: int) -> tuple[list[Presence], bool]:
-        """Up to `limit` agents beyond this id that are meant, in order of their ids, and whether there are more."""
+    def _wait_for(self, agent: Presence) -> None:
+        self._due.setdefault(agent.expires_at // 1_000, []).append(agent.agent)
+
+    def _let_go(self, agent: Presence) -> None:
+        del self._live[agent.agent]
+        self._ungroup(agent)
+        self._ailing.discard(agent.agent)
+        self.state ^= agent.digest
+        agent.digest, agent.listed = 0, False
+        for watch in self._watches:
+            watch.gone(agent, self.state)
+
+    def page(self, wanted: Wanted, after: str, limit: int) -> tuple[list[Presence], str | None]:
+        """Up to `limit` agents beyond this id that are meant, in order of their ids.
+
+        No more than LOOK agents are looked at. The second part says where to go on; None when there is nobody beyond.
+        """
         self.sweep()
-        groups = [group.after(after) for profile, group in self._groups.items() if wanted.profile_fits(profile)]
         out: list[Presence] = []
-        for name in heapq.merge(*groups):
+        last = after
+        for looked, name in enumerate(self._ids(wanted, after)):
+            if len(out) == limit or looked == LOOK:
+                return out, last
+            last = name
             agent = self._live[name]
-            if not wanted.rest_fits(agent):
-                continue
-            if len(out) == limit:
-                return out, True
-            out.append(agent)
+            if wanted.rest_fits(agent):
+                out.append(agent)
+        return out, None
+
+    def _ids(self, wanted: Wanted, after: str) -> Iterator[str]:
+        """Who may be meant, in order."""
+        if wanted.healthy is False:
+            names = sorted(name for name in self._ailing if name > after)
+            return (name for name in names if wanted.profile_fits(self._live[name].profile))
+        groups = [group.after(after) for profile, group in self._groups.items() if wanted.profile_fits(profile)]
+        return groups[0] if len(groups) == 1 else heapq.merge(*groups)
+
+    async def find(self, wanted: Wanted, after: str, limit: int) -> tuple[list[Presence], bool]:
+        """A whole page, and whether there are more; others get their turn while it looks."""
+        out: list[Presence] = []
+        at: str | None = after
+        while at is not None:
+            found, at = self.page(wanted, at, limit + 1 - len(out))
+            out += found
+            if len(out) > limit:
+                return out[:limit], True
+            await asyncio.sleep(0)
         return out, False
 
     def live(self) -> list[Presence]:
@@ -197,8 +245,8 @@ class Registry:
             self._timer.cancel()
             self._timer = None
         if self._timer is None and self._watches and self._due:
-            wait = (self._due[0][0] - self._now()) / 1_000 + 0.002
-            self._timer = asyncio.get_running_loop().call_later(max(0.01, wait), self._ring)
+            self._rings = max(min(self._due) * 1_000, self._now() + 100)
+            self._timer = asyncio.get_running_loop().call_later((self._rings - self._now()) / 1_000, self._ring)
 
     def _ring(self) -> None:
         self._timer = None

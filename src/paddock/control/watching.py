@@ -24,7 +24,7 @@ class Watch:
         # Agents that the watcher knows of.
         self._shown: set[str] = set()
         self._waiting: deque[tuple[Happening, Presence, int]] = deque()
-        # While a snapshot is on its way: the last agent that stands in it already.
+        # While a snapshot is on its way: how far it has come.
         self._upto: str | None = None
         self.lost = True
         self.closed = False
@@ -36,15 +36,10 @@ class Watch:
         self._shown.clear()
         self._waiting.clear()
 
-    def show(self, agents: list[Presence]) -> None:
-        """These stand in the snapshot; the next ones come behind them."""
+    def show(self, agents: list[Presence], upto: str | None) -> None:
+        """These stand in the snapshot; what comes next lies beyond `upto`, and after None comes nothing."""
         self._shown.update(agent.agent for agent in agents)
-        if agents:
-            self._upto = agents[-1].agent
-
-    def end(self) -> None:
-        """The snapshot is whole."""
-        self._upto = None
+        self._upto = upto
 
     def told(self, agent: Presence, state: int) -> None:
         """An agent has come, or says something else of itself."""

@@ -75,13 +75,15 @@ def entry(agent: Presence) -> dict[str, Any]:
 
 async def list_registry(request: Request) -> Response:
     registry = control_of(request).registry
-    agents, more = registry.page(wanted_of(request), request.query_params.get("after", ""), _limit(request))
+    wanted, after, limit = wanted_of(request), request.query_params.get("after", ""), _limit(request)
+    registry.sweep()
     tag = f'W/"{registry.state:016x}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
-    if more:
-        headers["Paddock-Next"] = agents[-1].agent
     if tag in (part.strip() for part in request.headers.get("if-none-match", "").split(",")):
         return Response(status_code=304, headers=headers)
+    agents, more = await registry.find(wanted, after, limit)
+    if more:
+        headers["Paddock-Next"] = agents[-1].agent
     return Response(
         msgspec.json.encode([entry(agent) for agent in agents]), media_type="application/json", headers=headers
     )
@@ -111,14 +113,14 @@ async def _stream(control: Control, wanted: Wanted) -> AsyncGenerator[bytes, Non
         while not watch.closed:
             if watch.lost:
                 watch.begin()
-                after, more = "", True
-                while more:
-                    agents, more = registry.page(wanted, after, MOST)
-                    watch.show(agents)
-                    after = agents[-1].agent if agents else ""
-                    told = {"agents": [entry(agent) for agent in agents], "more": more}
-                    yield _event("snapshot", registry.state, told)
-                watch.end()
+                after: str | None = ""
+                while after is not None:
+                    agents, after = registry.page(wanted, after, MOST)
+                    watch.show(agents, after)
+                    if agents or after is None:
+                        told = {"agents": [entry(agent) for agent in agents], "more": after is not None}
+                        yield _event("snapshot", registry.state, told)
+                    await asyncio.sleep(0)
             for what, agent, state in watch.take():
                 yield _event(what, state, {"id": agent.agent, "name": agent.name} if what == "left" else entry(agent))
             try:
