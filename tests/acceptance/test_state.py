@@ -175,3 +175,45 @@ def test_a_job_uses_the_client(steady: Fleet) -> None:
     assert Client(steady.url).state("project", "shop").get_json("shared") == {"by": job}
     assert len(Client(steady.url).state("agent", "a3").get("mine").data) == 400_000
     assert json.loads(steady.api.raw("/v1/state")[0])["agent"]["bytes"] == 400_000
+
+
+FLOOD = (
+    PLAIN
+    + """
+import threading
+
+def hammer():
+    while ask("GET", "/v1/state/job/stop")[0] != 200:
+        ask("PUT", "/v1/state/job/flood", b"x" * 60_000)
+
+def safely():
+    while True:
+        try:
+            return hammer()
+        except (OSError, http.client.HTTPException):
+            pass
+
+threads = [threading.Thread(target=safely) for _ in range(30)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+)
+
+
+def test_a_run_that_floods_its_socket_does_not_stop_the_beat(fleet: Fleet) -> None:
+    fleet.agent("a1")
+    job = fleet.run([sys.executable, "-c", FLOOD])
+    state = _state(fleet, job)
+    _wait_for(state, "flood")
+    beats: set[int] = set()
+
+    def eight_more() -> bool:
+        beats.add(fleet.api.get("/v1/agents")[0]["last_beat"])
+        return len(beats) > 8
+
+    wait_until(eight_more, PATIENCE, what="it goes on beating")
+    state.put("stop", b"")
+    ended = fleet.until(job)
+    assert (ended["state"], ended["epoch"]) == ("done", 1)

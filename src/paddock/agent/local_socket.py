@@ -39,6 +39,12 @@ class TooManyConnections(PaddockError):
     retryable = True
 
 
+class NoSocket(PaddockError):
+    """The run's socket cannot be made."""
+
+    code = "no_socket"
+
+
 class BadRequest(BadInput):
     """The request is no HTTP that is understood here."""
 
@@ -96,9 +102,12 @@ class LocalSocket:
     async def open(self, folder: Path) -> AsyncIterator[None]:
         """Listens at `sock` in this folder; when it is left, the socket and every connection are gone.
 
-        Raises: OSError.
+        Raises: NoSocket.
         """
-        listener = _listen(folder, self._user)
+        try:
+            listener = _listen(folder, self._user)
+        except OSError as error:
+            raise NoSocket(f"the run's socket cannot be made: {error.strerror}") from None
         server = await asyncio.start_unix_server(self._accept, sock=listener, limit=MAX_HEAD)
         try:
             yield

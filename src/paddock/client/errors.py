@@ -13,7 +13,7 @@ class ClientError(Exception):
 
 
 class Unreachable(ClientError):
-    """Nothing answers, or not in time: a write may or may not have been made."""
+    """Nothing answers, or not in time, or it has too much to do: a write may or may not have been made."""
 
 
 class NotFound(ClientError):
@@ -62,5 +62,5 @@ def error_of(status: int, told: object, etag: str, *, resent: bool) -> ClientErr
     code, message = str(given.get("code", "error")), str(given.get("message", f"the server answers {status}"))
     if status == 412:
         return Conflict(message, etag=etag, in_doubt=resent, code=code, status=status)
-    kind = _BY_CODE.get(code) or {404: NotFound, 413: TooLarge, 503: Unreachable}.get(status, ClientError)
+    kind = _BY_CODE.get(code) or {404: NotFound, 413: TooLarge, 429: Unreachable, 503: Unreachable}.get(status, ClientError)
     return kind(message, code=code, hint=str(given.get("hint", "")), status=status)
