@@ -1,6 +1,7 @@
 """Pauses, shares and limits over the API and the command line, with agents that speak the protocol."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -176,6 +177,17 @@ def test_a_limit_on_starts_is_kept_and_opens_by_itself(plane: Fleet) -> None:
     assert plane.cli("limit", "remove", "slow").returncode == 0
     assert plane.api.get("/v1/limits") == []
     drop(plane, light, "rates")
+
+
+def test_an_agent_that_dies_gives_its_slot_back(traversable_tmp: Path) -> None:
+    with Fleet(traversable_tmp, beat=0.2, lease=0.8) as fleet:
+        fleet.api.post("/v1/limits", {"key": "gpu", "most": 1})
+        fleet.submit(*(noop(f"gpu-{at}", limits=["gpu"]) for at in range(2)))
+        dead, alive = (Light(fleet.api, fleet.port, name, slots=9) for name in ("dead", "alive"))
+        (first,) = take(dead, 1)
+        take(alive, 1)  # comes once the lease of the dead one has run out
+        assert fleet.job(first.job)["losses"] >= 1
+        assert fleet.api.get("/v1/limits")[0]["live"] <= 1
 
 
 @pytest.mark.parametrize(
