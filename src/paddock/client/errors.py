@@ -47,6 +47,7 @@ class Conflict(ClientError):
         self.in_doubt = in_doubt
 
 
+_BY_STATUS: dict[int, type[ClientError]] = {404: NotFound, 413: TooLarge, 429: Unreachable, 503: Unreachable}
 _BY_CODE: dict[str, type[ClientError]] = {
     "value_too_large": TooLarge,
     "state_full": Full,
@@ -62,5 +63,5 @@ def error_of(status: int, told: object, etag: str, *, resent: bool) -> ClientErr
     code, message = str(given.get("code", "error")), str(given.get("message", f"the server answers {status}"))
     if status == 412:
         return Conflict(message, etag=etag, in_doubt=resent, code=code, status=status)
-    kind = _BY_CODE.get(code) or {404: NotFound, 413: TooLarge, 429: Unreachable, 503: Unreachable}.get(status, ClientError)
+    kind = _BY_CODE.get(code) or _BY_STATUS.get(status, ClientError)
     return kind(message, code=code, hint=str(given.get("hint", "")), status=status)
