@@ -28,13 +28,14 @@ from paddock.store.records import (
 )
 from paddock.store.replicas import ReplicaStore
 from paddock.store.stating import StateStore
+from paddock.store.topics import TopicStore
 from paddock.wire.messages import Check
 
 # What became of an outcome: (job, epoch, code), the code empty when it stands.
 Fate = tuple[str, int, str]
 
 
-class Store(FairStore, ReplicaStore, StateStore, Protocol):
+class Store(FairStore, ReplicaStore, StateStore, TopicStore, Protocol):
     """Durable truth."""
 
     # Writes that were asked for and are not answered yet.

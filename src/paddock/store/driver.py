@@ -29,10 +29,11 @@ from paddock.store.records import (
 from paddock.store.replica_ops import ReplicaOps
 from paddock.store.statements import Tx
 from paddock.store.stating_ops import StateOps
+from paddock.store.topic_ops import TopicOps
 from paddock.wire.messages import Check
 
 
-class StoreDriver(FairOps, ReplicaOps, StateOps):
+class StoreDriver(FairOps, ReplicaOps, StateOps, TopicOps):
     """A store over an engine."""
 
     # Projects

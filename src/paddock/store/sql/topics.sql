@@ -1,0 +1,72 @@
+-- name: add_topic
+INSERT INTO topics (name, keep_ms, keep_count, created) VALUES (:name, :keep_ms, :keep_count, :created)
+ON CONFLICT (name) DO NOTHING;
+
+-- name: keep_topic
+UPDATE topics SET keep_ms = :keep_ms, keep_count = :keep_count WHERE name = :name;
+
+-- name: topic
+SELECT name, keep_ms, keep_count, last, created FROM topics WHERE name = :name;
+
+-- name: topics
+SELECT name, keep_ms, keep_count, last, created,
+    (SELECT count(*) FROM events WHERE events.topic = topics.name) AS events
+FROM topics ORDER BY name;
+
+-- name: move_topic
+UPDATE topics SET last = :last WHERE name = :name;
+
+-- name: event_known
+SELECT position FROM events WHERE topic = :topic AND source = :source AND id = :id;
+
+-- name: add_event
+INSERT INTO events (topic, position, at, source, id, event) VALUES (:topic, :position, :at, :source, :id, :event);
+
+-- name: events_after
+SELECT position, at, event FROM events WHERE topic = :topic AND position > :after ORDER BY position LIMIT :most;
+
+-- name: drop_counted
+DELETE FROM events WHERE topic = :topic AND position <= :until AND position IN (
+    SELECT position FROM events WHERE topic = :topic ORDER BY position LIMIT :most);
+
+-- name: drop_aged
+DELETE FROM events WHERE topic = :topic AND at < :before AND position IN (
+    SELECT position FROM events WHERE topic = :topic ORDER BY position LIMIT :most);
+
+-- name: group
+SELECT topic, name, next, created FROM consumers WHERE topic = :topic AND name = :name;
+
+-- name: groups
+SELECT topic, name, next, created,
+    (SELECT count(*) FROM deliveries AS d WHERE d.topic = consumers.topic AND d.name = consumers.name AND d.dead = 0)
+        AS pending,
+    (SELECT count(*) FROM deliveries AS d WHERE d.topic = consumers.topic AND d.name = consumers.name AND d.dead = 1)
+        AS dead
+FROM consumers WHERE topic = :topic ORDER BY name;
+
+-- name: add_group
+INSERT INTO consumers (topic, name, next, created) VALUES (:topic, :name, :next, :created)
+ON CONFLICT (topic, name) DO NOTHING;
+
+-- name: move_group
+UPDATE consumers SET next = :next WHERE topic = :topic AND name = :name;
+
+-- name: deliveries_over
+SELECT d.position, d.tries, events.at, events.event FROM deliveries AS d
+LEFT JOIN events ON events.topic = d.topic AND events.position = d.position
+WHERE d.topic = :topic AND d.name = :name AND d.dead = 0 AND d.until <= :now ORDER BY d.position LIMIT :most;
+
+-- name: set_delivery
+INSERT INTO deliveries (topic, name, position, token, consumer, tries, dead, until)
+VALUES (:topic, :name, :position, :token, :consumer, :tries, :dead, :until)
+ON CONFLICT (topic, name, position) DO UPDATE SET token = excluded.token, consumer = excluded.consumer,
+    tries = excluded.tries, dead = excluded.dead, until = excluded.until;
+
+-- name: drop_delivery
+DELETE FROM deliveries WHERE topic = :topic AND name = :name AND token = :token;
+
+-- name: drop_lost
+DELETE FROM deliveries WHERE topic = :topic AND name = :name AND position = :position;
+
+-- name: return_delivery
+UPDATE deliveries SET until = :now WHERE topic = :topic AND name = :name AND token = :token AND dead = 0;

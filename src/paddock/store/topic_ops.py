@@ -1,0 +1,38 @@
+"""Topics over an engine."""
+
+from collections.abc import Sequence
+
+from paddock.store.operations import Operations
+from paddock.store.ops import topics
+from paddock.store.ops.work import records
+from paddock.store.topics import Delivery, Group, NewEvent, Published, Topic
+
+
+class TopicOps(Operations):
+    """See `TopicStore`."""
+
+    async def keep_topic(self, name: str, keep_ms: int, keep_count: int, now: int) -> Topic:
+        return await self._write(now, lambda work: topics.keep(work, name, keep_ms, keep_count))
+
+    async def topic(self, name: str) -> Topic:
+        return await self._read(lambda tx: topics.find(tx, name))
+
+    async def topics(self) -> list[Topic]:
+        return await self._read(lambda tx: records(Topic, tx.all("topics")))
+
+    async def publish(self, topic: str, events: Sequence[NewEvent], now: int) -> list[int]:
+        return await self._write(now, lambda work: topics.publish(work, topic, events))
+
+    async def events(self, topic: str, after: int, most: int) -> list[Published]:
+        return await self._read(lambda tx: topics.after(tx, topic, after, most))
+
+    async def groups(self, topic: str) -> list[Group]:
+        return await self._read(lambda tx: topics.groups(tx, topic))
+
+    async def take(
+        self, topic: str, group: str, consumer: str, most: int, ttl: int, start: int, now: int
+    ) -> list[Delivery]:
+        return await self._write(now, lambda work: topics.take(work, topic, group, consumer, most, ttl, start))
+
+    async def settle(self, topic: str, group: str, tokens: Sequence[str], good: bool, now: int) -> list[str]:
+        return await self._write(now, lambda work: topics.settle(work, topic, group, tokens, good))
