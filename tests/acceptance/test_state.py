@@ -1,5 +1,6 @@
 """A job goes on where its last attempt stood, whoever runs it, and an attempt that was replaced writes nothing more."""
 
+import itertools
 import json
 import signal
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 import paddock
 from paddock.client import Client, State
 from support.fleet import PATIENCE, Fleet
+from support.proxy import Proxy
 from support.wait import wait_until
 
 # Everything of HTTP that a job needs, with nothing of ours.
@@ -217,3 +219,29 @@ def test_a_run_that_floods_its_socket_does_not_stop_the_beat(fleet: Fleet) -> No
     state.put("stop", b"")
     ended = fleet.until(job)
     assert (ended["state"], ended["epoch"]) == ("done", 1)
+
+
+COUNTS = """
+from paddock import state
+
+for _ in range(10):
+    state.project().update_json("count", lambda count: count + 1, 0)
+state.put("large", b"x" * 600_000)
+assert state.get("large").data == b"x" * 600_000
+"""
+
+
+def test_lost_answers_double_nothing(fleet: Fleet) -> None:
+    source = Path(paddock.__file__).parents[1]
+    calls = itertools.count()
+
+    def lose(path: str, _body: bytes, told: bytes) -> bytes | None:
+        return None if path == "/v1/agent-state" and next(calls) % 2 else told
+
+    with Proxy(fleet.port, lose) as proxy:
+        fleet.agent("a1", server=proxy.url, more=["--tools", str(source)])
+        payload = {"argv": [sys.executable, "-c", COUNTS], "env": {"PYTHONPATH": str(source)}}
+        job = fleet.submit({"id": "counts", "payload": payload, "max_attempts": 1})["counts"]
+        assert fleet.until(job)["state"] == "done", fleet.log(job)
+    assert Client(fleet.url).state("project", "shop").get_json("count") == 10
+    assert next(calls) > 30
