@@ -35,7 +35,7 @@ def test_no_page_is_left_over(generator: ModuleType) -> None:
         ("refusal-codes", [f"| `{code}` |" for code in REFUSALS]),
         ("journal-events", [f"| `{event}` |" for event in SENTENCES]),
         ("command-line", [f"## `paddock {verb}`" for verbs in GROUPS.values() for verb in verbs]),
-        ("http-api", [f"`{endpoint.method} {endpoint.path}`" for endpoint in ENDPOINTS]),
+        ("http-api", [f"`{endpoint.method} {endpoint.path.replace(':path', '')}`" for endpoint in ENDPOINTS]),
         ("states", [f"| `{state}` |" for state in (*states.JobState, *states.ChangeState, *states.AttemptState)]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
