@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from paddock.core.matching import Candidate
@@ -10,6 +11,13 @@ from paddock.wire.keys import Verifier
 from paddock.wire.messages import Check
 
 Profile = tuple[frozenset[str], frozenset[str]]
+_NONE: Mapping[str, str] = {}
+
+
+@lru_cache(4_096)
+def _shared(kinds: tuple[str, ...], capabilities: tuple[str, ...]) -> Profile:
+    """One profile for all agents that say the same: in a large fleet the words would weigh more than the rest."""
+    return frozenset(kinds), frozenset(capabilities)
 
 
 class Presence:
@@ -80,11 +88,10 @@ class Presence:
         """Takes over what the agent says of itself."""
         self.name = record.name
         self.version = record.version
-        self.kinds = frozenset(record.kinds)
-        self.capabilities = frozenset(record.capabilities)
+        self.kinds, self.capabilities = _shared(record.kinds, record.capabilities)
         self.slots = record.slots
         self.draining = record.draining
-        self.labels: Mapping[str, str] = record.labels
+        self.labels: Mapping[str, str] = record.labels or _NONE
         self.feels(record.health)
 
     def feels(self, checks: tuple[Check, ...]) -> None:
