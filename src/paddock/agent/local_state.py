@@ -68,7 +68,7 @@ class LocalState:
         if request.method == "DELETE":
             match = request.headers.get("if-match", "")
             told, _ = await self._ask(op="delete", space=rest[0], key=rest[1], match=revision(match) if match else "")
-            return _failed(told) or Answer(204)
+            return _failed(told) or Answer(body=b'{"deleted": true}')
         raise NoSuchMethod()
 
     async def _list(self, request: Request, space: str) -> Answer:

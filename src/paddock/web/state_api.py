@@ -114,7 +114,7 @@ async def delete_key(request: Request) -> Response:
         await control.store.state_delete(place, key, revision(given) if given else "", control.clock.now())
     except PreconditionFailed as error:
         return _failed(error)
-    return Response(status_code=204)
+    return JSONResponse({"space": place.space, "owner": place.owner, "key": key, "deleted": True})
 
 
 def _failed(error: PreconditionFailed) -> Response:
