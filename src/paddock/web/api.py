@@ -17,7 +17,16 @@ from paddock.core.errors import BadInput
 from paddock.core.job import decode_batch
 from paddock.core.states import FINAL, ChangeState, JobState
 from paddock.store.records import JobFilter
-from paddock.web import agent_cards, bulk_api, limits_api, metrics_api, registry_api, schedules_api, state_api
+from paddock.web import (
+    agent_cards,
+    bulk_api,
+    limits_api,
+    metrics_api,
+    registry_api,
+    schedules_api,
+    state_api,
+    topics_api,
+)
 from paddock.web.agents_api import read_body
 from paddock.web.endpoint import Endpoint, control_of, json_of
 
@@ -263,6 +272,7 @@ ENDPOINTS = (
     *bulk_api.ENDPOINTS,
     *schedules_api.ENDPOINTS,
     *state_api.ENDPOINTS,
+    *topics_api.ENDPOINTS,
     Endpoint("GET", "/v1/jobs", "The newest jobs", list_jobs, query={**_JOB_QUERY, "limit": "integer"}),
     Endpoint(
         "POST",

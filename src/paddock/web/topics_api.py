@@ -1,0 +1,194 @@
+"""Topics over HTTP: CloudEvents in and out, as JSON or as a stream, and groups that share them."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from paddock.control import topics
+from paddock.core.cloudevents import check_topic, from_headers
+from paddock.core.errors import BadInput, NotFound
+from paddock.web.agents_api import read_body
+from paddock.web.endpoint import Endpoint, control_of, json_of
+
+_MAX_BODY = 8 << 20
+_MAX_TAKE = 1_000
+_LONGEST_TTL_S = 86_400
+
+
+async def list_topics(request: Request) -> Response:
+    return JSONResponse([topics.topic_view(one) for one in await control_of(request).store.topics()])
+
+
+async def make_topic(request: Request) -> Response:
+    control, raw = control_of(request), _fields(await json_of(request), "name", "keep_seconds", "keep_count")
+    name = raw.get("name")
+    if not isinstance(name, str):
+        raise BadInput("name: expected a text", where="name")
+    check_topic(name, writing=True)
+    seconds, count = _whole(raw, "keep_seconds", 0, 10**9), _whole(raw, "keep_count", 0, 10**9)
+    made = await control.store.keep_topic(name, seconds * 1_000, count, control.clock.now())
+    return JSONResponse(topics.topic_view(made), status_code=201)
+
+
+async def publish(request: Request) -> Response:
+    topic = request.path_params["ref"]
+    body = await read_body(request.receive, _MAX_BODY)
+    content = request.headers.get("content-type", "")
+    if "ce-id" in request.headers:
+        raw: list[object] = [from_headers(request.headers, content, body)]
+    else:
+        try:
+            decoded = msgspec.json.decode(body or b"{}")
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise BadInput("the body is no JSON") from None
+        raw = decoded if isinstance(decoded, list) else [decoded]
+    positions = await topics.publish(control_of(request), topic, raw)
+    return JSONResponse({"topic": topic, "positions": positions}, status_code=201)
+
+
+async def read_topic(request: Request) -> Response:
+    control, topic = control_of(request), request.path_params["ref"]
+    check_topic(topic, writing=False)
+    given = request.headers.get("last-event-id") or request.query_params.get("after", "0")
+    after = _whole(
+        {"after": int(given) if given.isascii() and given.isdigit() and len(given) < 16 else given}, "after", 0, 2**53
+    )
+    await control.store.topic(topic)
+    if "text/event-stream" in request.headers.get("accept", ""):
+        stream = _stream(request, topic, after)
+        return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    limit = request.query_params.get("limit", "100")
+    most = _whole(
+        {"limit": int(limit) if limit.isascii() and limit.isdigit() and len(limit) < 9 else limit},
+        "limit",
+        1,
+        topics.PAGE,
+    )
+    found = await control.store.events(topic, after, most)
+    return JSONResponse([topics.event_of(event) for event in found])
+
+
+async def _stream(request: Request, topic: str, after: int) -> AsyncIterator[bytes]:
+    yield b": following\n\n"
+    async with contextlib.aclosing(topics.follow(control_of(request), topic, after)) as found:
+        async for events in found:
+            if not events:
+                yield b": quiet\n\n"
+            for event in events:
+                yield b"id: %d\ndata: %s\n\n" % (event.position, msgspec.json.encode(topics.event_of(event)))
+
+
+async def list_groups(request: Request) -> Response:
+    found = await control_of(request).store.groups(request.path_params["ref"])
+    return JSONResponse([msgspec.to_builtins(group) for group in found])
+
+
+async def take(request: Request) -> Response:
+    control, topic = control_of(request), request.path_params["ref"]
+    raw = _fields(await json_of(request), "consumer", "max", "seconds", "start")
+    consumer = raw.get("consumer", "")
+    if not isinstance(consumer, str) or not 1 <= len(consumer) <= 128:
+        raise BadInput("consumer: expected a text of 1 to 128 characters", where="consumer")
+    start = raw.get("start", "earliest")
+    if start not in ("earliest", "latest") and not isinstance(start, int):
+        raise BadInput("start: expected earliest, latest or a position", where="start")
+    at = (
+        {"earliest": 0, "latest": 2**53}.get(start, start) if isinstance(start, str) else _whole(raw, "start", 0, 2**53)
+    )
+    given = await control.store.take(
+        topic,
+        _group(request),
+        consumer,
+        _whole(raw, "max", 1, _MAX_TAKE, 1),
+        _whole(raw, "seconds", 1, _LONGEST_TTL_S, 30) * 1_000,
+        int(at),
+        control.clock.now(),
+    )
+    told = [
+        {"token": one.token, "tries": one.tries, "until": one.until, "event": topics.event_of(one)} for one in given
+    ]
+    return JSONResponse({"deliveries": told})
+
+
+async def ack(request: Request) -> Response:
+    return await _settle(request, good=True)
+
+
+async def nack(request: Request) -> Response:
+    return await _settle(request, good=False)
+
+
+async def _settle(request: Request, *, good: bool) -> Response:
+    control, raw = control_of(request), _fields(await json_of(request), "tokens")
+    tokens = raw.get("tokens")
+    if not isinstance(tokens, list) or len(tokens) > _MAX_TAKE or not all(isinstance(one, str) for one in tokens):
+        raise BadInput(f"tokens: expected a list of at most {_MAX_TAKE:,} texts", where="tokens")
+    topic, group = request.path_params["ref"], _group(request)
+    if not any(one.name == group for one in await control.store.groups(topic)):
+        raise NotFound(f"no group {group!r} of {topic!r}", hint="it begins with its first take")
+    stale = await control.store.settle(topic, group, tokens, good, control.clock.now())
+    return JSONResponse({"stale": stale})
+
+
+def _group(request: Request) -> str:
+    name = str(request.path_params["group"])
+    check_topic(name, writing=False)
+    return name
+
+
+def _fields(raw: object, *known: str) -> dict[str, Any]:
+    if not isinstance(raw, dict):
+        raise BadInput("expected an object")
+    unknown = set(raw) - set(known)
+    if unknown:
+        raise BadInput(f"unknown field {min(unknown)!r}", hint=f"fields are: {', '.join(known)}")
+    return raw
+
+
+def _whole(raw: dict[str, Any], name: str, least: int, most: int, otherwise: int = 0) -> int:
+    value = raw.get(name, otherwise)
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise BadInput(f"{name}: expected a whole number from {least} to {most}", where=name)
+    return value
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/v1/topics", "Every topic", list_topics),
+    Endpoint(
+        "POST",
+        "/v1/topics",
+        "Makes a topic, or sets what it keeps",
+        make_topic,
+        body={"name": "string", "keep_seconds": "integer", "keep_count": "integer"},
+    ),
+    Endpoint(
+        "POST",
+        "/v1/topics/{ref}",
+        "Publishes a CloudEvent or a batch of them; one that is known is not stored again",
+        publish,
+        body={"id": "string", "source": "string", "type": "string", "specversion": "string", "data": "object"},
+    ),
+    Endpoint(
+        "GET",
+        "/v1/topics/{ref}",
+        "Events behind a position; with Accept: text/event-stream also those that come, from Last-Event-ID on",
+        read_topic,
+        query={"after": "integer", "limit": "integer"},
+    ),
+    Endpoint("GET", "/v1/topics/{ref}/groups", "The groups of consumers of a topic", list_groups),
+    Endpoint(
+        "POST",
+        "/v1/topics/{ref}/groups/{group}/take",
+        "Gives a consumer of a group what is next, for a time",
+        take,
+        body={"consumer": "string", "max": "integer", "seconds": "integer", "start": "string"},
+    ),
+    Endpoint("POST", "/v1/topics/{ref}/groups/{group}/ack", "Acknowledges deliveries", ack, body={"tokens": "array"}),
+    Endpoint(
+        "POST", "/v1/topics/{ref}/groups/{group}/nack", "Gives deliveries back at once", nack, body={"tokens": "array"}
+    ),
+)
