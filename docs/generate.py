@@ -118,7 +118,8 @@ def refusals() -> str:
     lasting = ", ".join(f"`{code}`" for code in sorted(settlement.LASTING_FAILURES))
     more = (
         f"\nA run that *failed* is tried again while it has tries left, unless its code is one that no further try can "
-        f"mend: {lasting}. A job whose attempts were *lost* {settlement.MAX_LOSSES} times is parked.\n"
+        f"mend: {lasting}. A job whose attempts were *lost* {settlement.MAX_LOSSES} times is parked; one that wrote "
+        f"to the job's state does not count, until the job was granted {settlement.MAX_GRANTS} times.\n"
     )
     return f"# Refusal codes\n\n{lead}\n" + table(("code", "means", "the job"), rows) + more
 

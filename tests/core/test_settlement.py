@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from paddock.core.settlement import LASTING_FAILURES, MAX_LOSSES, PASSING_REFUSALS, Standing, settle
+from paddock.core.settlement import LASTING_FAILURES, MAX_GRANTS, MAX_LOSSES, PASSING_REFUSALS, Standing, settle
 from paddock.core.states import JOB, AttemptState, JobState
 
 ENDS = [state for state in AttemptState if state is not AttemptState.LIVE]
@@ -58,6 +58,13 @@ def test_only_a_failure_waits_and_waits_longer_each_time() -> None:
     ]
     assert waits[0].not_before_ms < waits[1].not_before_ms < waits[2].not_before_ms
     assert settle(AttemptState.LOST, "", False, standing(), 0.99).not_before_ms == 0
+
+
+def test_a_job_that_gets_on_is_not_given_up_because_its_agents_die() -> None:
+    for grants, state in ((5, JobState.READY), (MAX_GRANTS - 1, JobState.READY), (MAX_GRANTS, JobState.PARKED)):
+        job = standing(losses=MAX_LOSSES - 1, grants=grants, progressed=True)
+        fate = settle(AttemptState.LOST, "lease_expired", False, job, 0.5)
+        assert (fate.state, fate.lost) == (state, state is JobState.PARKED)
 
 
 def test_losses_are_counted_apart_from_failures() -> None:

@@ -6,6 +6,9 @@ from paddock.core import schedule
 from paddock.core.states import AttemptState, JobState
 
 MAX_LOSSES = 3
+# A lost attempt that got on with its job, as what it wrote to the job's state shows, is no reason to give up; but
+# even a job that gets on is shown to a person once it was granted so often.
+MAX_GRANTS = 30
 
 # Refusals that blame the moment and not the job: it goes back and uses up no try.
 PASSING_REFUSALS = frozenset({"over_capacity", "not_capable", "draining", "quarantined", "policy_quiet_hours"})
@@ -23,6 +26,8 @@ class Standing:
     max_attempts: int
     losses: int  # attempts lost before this one ended
     cancelling: bool
+    grants: int = 1  # how often the job was granted: its epoch
+    progressed: bool = False  # whether this attempt wrote to the job's state
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +63,8 @@ def settle(ended: AttemptState, code: str, has_change: bool, job: Standing, chan
 
 
 def _lost(job: Standing) -> Settlement:
+    if job.progressed and job.grants < MAX_GRANTS:
+        return Settlement(state=JobState.READY, refund=True, reason="its agent was lost")
     if job.losses + 1 >= MAX_LOSSES:
         return Settlement(
             state=JobState.PARKED, lost=True, refund=True, reason=f"its agent was lost {job.losses + 1} times"

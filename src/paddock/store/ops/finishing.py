@@ -104,9 +104,19 @@ def _without_outcome(work: Work, job: JobRecord, ended: AttemptState, code: str)
 
 def _fate(work: Work, job: JobRecord, ended: AttemptState, outcome: Outcome) -> Settlement:
     standing = Standing(
-        attempt=job.attempt, max_attempts=job.max_attempts, losses=job.losses, cancelling=job.cancel is not None
+        attempt=job.attempt,
+        max_attempts=job.max_attempts,
+        losses=job.losses,
+        cancelling=job.cancel is not None,
+        grants=job.epoch,
+        progressed=ended is AttemptState.LOST and _progressed(work, job),
     )
     return settlement.settle(ended, outcome.code, outcome.change is not None, standing, work.chance())
+
+
+def _progressed(work: Work, job: JobRecord) -> bool:
+    """Whether the attempt wrote to the job's state."""
+    return work.tx.value("state_since", job=job.id, since=job.started or 0) is not None
 
 
 def _end(work: Work, job: JobRecord, outcome: Outcome, ended: AttemptState, fate: Settlement) -> None:

@@ -105,3 +105,6 @@ ORDER BY seen LIMIT :most;
 
 -- name: blob_drop
 DELETE FROM blobs WHERE digest = :digest;
+
+-- name: state_since
+SELECT 1 AS found FROM state WHERE space = 'job' AND owner = :job AND updated >= :since LIMIT 1;
