@@ -29,6 +29,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "job": "show, explain, follow, cancel or retry one job",
         "schedule": "submit batches again and again",
         "limit": "bound how many jobs run or start at a time",
+        "topic": "publish, read, follow or share events",
         "state": "list, show, set or delete what jobs remember",
         "review": "list, show, approve or reject changes",
         "gate": "say whether a change may merge",
