@@ -197,7 +197,7 @@ async def _workers(fleet: Fleet, signer: Signer, pool: Pool, shape: Shape) -> As
             if workers.failed:
                 raise RuntimeError("the control plane refuses the workers")
             await asyncio.sleep(0.01)
-        channels += [await simulated.listen(worker, fleet.port) for worker in workers.all]
+        channels += [await simulated.listen(one.bearer, one.kick, fleet.port) for one in workers.all]
         yield workers
     finally:
         for channel in channels:

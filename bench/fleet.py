@@ -21,13 +21,14 @@ START_S, STOP_S, ACTIVE_S = 40.0, 15.0, 30.0
 class Fleet:
     """One control plane; agents are added to it."""
 
-    def __init__(self, place: Place, name: str, core: int, beat_s: float) -> None:
+    def __init__(self, place: Place, name: str, core: int, beat_s: float, store: str) -> None:
         self.home = place.path / name
         self.port = free_port()
         self.server = f"http://127.0.0.1:{self.port}"
         self._work = place.folder(f"{name}-work")
         self._core = core
         self._beat_s = beat_s
+        self._store = store
         self._control = Part("control", self.home / "processes" / "control.log")
         self._agents: list[Part] = []
         self._link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
@@ -35,10 +36,12 @@ class Fleet:
     def start(self) -> None:
         """Starts the control plane and waits until it serves. Raises: RuntimeError with its last words."""
         words = ["serve", "--home", str(self.home), "--port", str(self.port), "--beat", f"{self._beat_s:g}"]
+        if self._store:
+            words += ["--keys", str(self.home.parent / "keys")]
         reading, writing = os.pipe()
         try:
             with on_core(self._core):
-                self._control.start([*words, "--ready-fd", str(writing)], {}, writing)
+                self._control.start([*words, "--ready-fd", str(writing)], {"PADDOCK_STORE": self._store}, writing)
             os.close(writing)
             told = select.select([reading], [], [], START_S)[0] and os.read(reading, 16)
         finally:
@@ -118,9 +121,12 @@ def _bury(process: "subprocess.Popen[bytes]") -> None:
 
 
 @contextmanager
-def running(place: Place, name: str, core: int, *, beat_s: float = 60.0) -> Iterator[Fleet]:
-    """A fleet whose control plane serves, on one core; stopped on the way out."""
-    fleet = Fleet(place, name, core, beat_s)
+def running(place: Place, name: str, core: int, *, beat_s: float = 60.0, store: str = "") -> Iterator[Fleet]:
+    """A fleet whose control plane serves, on one core; stopped on the way out.
+
+    With the address of a `store`, it is one of several on that.
+    """
+    fleet = Fleet(place, name, core, beat_s, store)
     try:
         fleet.start()
         yield fleet

@@ -15,6 +15,7 @@ from paddock import __version__
 from paddock.store.sqlite.engine import connect
 from paddock.store.sqlite.migrate import migrate
 from paddock.store.sqlite.tx import SqliteTx
+from paddock.store.statements import Tx
 from paddock.wire.keys import Signer
 from paddock.wire.messages import Beat, Directive, Outcome, Reply, encode
 from paddock.wire.signing import AGENT_HEADER, SIGNATURE_HEADER, sign
@@ -40,11 +41,18 @@ def session_id(at: int) -> str:
 
 
 def load(path: Path, signer: Signer, plain: int, workers: int) -> None:
-    """Makes a store that knows `workers` agents for noop jobs and `plain` ones for other kinds, all in a session."""
+    """Makes a store in a file that knows agents; see `fill`."""
     connection = connect(path)
     migrate(connection)
-    tx, public = SqliteTx(connection), base64.b64encode(signer.public).decode()
     connection.execute("BEGIN IMMEDIATE")
+    fill(SqliteTx(connection), signer, plain, workers)
+    connection.execute("COMMIT")
+    connection.close()
+
+
+def fill(tx: Tx, signer: Signer, plain: int, workers: int) -> None:
+    """Stores `workers` agents for noop jobs, then `plain` ones for other kinds, all of them in a session."""
+    public = base64.b64encode(signer.public).decode()
     for at in range(plain + workers):
         kinds = ("noop",) if at < workers else PLAIN_KINDS
         tx.run("add_agent", id=agent_id(at), name=f"host-{at}", public_key=public, generation=1, created=1)
@@ -62,8 +70,6 @@ def load(path: Path, signer: Signer, plain: int, workers: int) -> None:
             labels="{}",
             health="[]",
         )
-    connection.execute("COMMIT")
-    connection.close()
 
 
 def signed(beat: Beat, signer: Signer, port: int) -> bytes:
@@ -148,9 +154,9 @@ class _Wakes(asyncio.Protocol):
             self._kick()
 
 
-async def listen(worker: Worker, port: int) -> asyncio.BaseTransport:
-    """Opens the push channel of a worker that has its bearer."""
-    asked = request("GET", "/v1/wake", port, headers={"authorization": f"Bearer {worker.bearer}"})
-    transport, _ = await asyncio.get_running_loop().create_connection(lambda: _Wakes(worker.kick), "127.0.0.1", port)
+async def listen(bearer: str, kick: Callable[[], None], port: int) -> asyncio.BaseTransport:
+    """Opens the push channel of an agent that has its bearer."""
+    asked = request("GET", "/v1/wake", port, headers={"authorization": f"Bearer {bearer}"})
+    transport, _ = await asyncio.get_running_loop().create_connection(lambda: _Wakes(kick), "127.0.0.1", port)
     transport.write(asked)
     return transport

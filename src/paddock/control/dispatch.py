@@ -16,6 +16,7 @@ from paddock.wire.messages import Base, Grant, Limits, Manifest, encode
 
 # The latest moment a granted job may start; how long it may run is its own limit.
 START_WITHIN_MS = 900_000
+_NONCE_BYTES = 16
 # Lanes are read at most a tenth of the time, however fast jobs come and go.
 _REST = 9
 
@@ -112,13 +113,17 @@ class _Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     payload: msgspec.Raw
     scope: msgspec.Raw
     limits: Limits
-    accept: msgspec.Raw
+    accept: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 def orders(control: Control, agent: Presence, granted: Sequence[Granted]) -> tuple[tuple[Grant, ...], Envelope | None]:
     """The jobs as signed orders to this agent and no other; many of them share one signature, over a manifest."""
     now = control.clock.now()
-    bodies = [_body(control, agent, job, now) for job in granted]
+    nonces = secrets.token_hex(_NONCE_BYTES * len(granted))
+    bodies = [
+        _body(control, agent, job, now, nonces[2 * _NONCE_BYTES * at : 2 * _NONCE_BYTES * (at + 1)])
+        for at, job in enumerate(granted)
+    ]
     if len(bodies) == 1:
         sealed = [seal(bodies[0], "job", control.job_key)]
         manifest = None
@@ -131,7 +136,7 @@ def orders(control: Control, agent: Presence, granted: Sequence[Granted]) -> tup
     return tuple(grants), manifest
 
 
-def _body(control: Control, agent: Presence, job: Granted, now: int) -> bytes:
+def _body(control: Control, agent: Presence, job: Granted, now: int, nonce: str) -> bytes:
     kind = kinds.get(job.kind)
     project = control.projects[job.project] if kind.worktree else None
     order = _Order(
@@ -144,13 +149,13 @@ def _body(control: Control, agent: Presence, job: Granted, now: int) -> bytes:
         generation=agent.generation,
         attempt=job.attempt,
         epoch=job.epoch,
-        nonce=secrets.token_hex(16),
+        nonce=nonce,
         nbf=now,
         exp=now + START_WITHIN_MS,
         base=Base(repo=project.repo, branch=project.branch) if project else None,
         payload=msgspec.Raw(job.payload.encode()),
         scope=msgspec.Raw(job.scope.encode()),
         limits=Limits(wall_s=job.timeout, silence_s=min(kind.silence, job.timeout)),
-        accept=msgspec.Raw(job.accept.encode()),
+        accept=msgspec.Raw(job.accept.encode()) if job.accept != "[]" else msgspec.UNSET,
     )
     return encode(order)

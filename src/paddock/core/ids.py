@@ -1,6 +1,7 @@
 """Identifiers: a prefix letter and twenty base32 characters that sort by time."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _TIME_CHARS = 10
@@ -22,7 +23,14 @@ def make(prefix: str, ms: int, entropy: int) -> str:
 
     Ids order as (ms, entropy) do, so an index over them grows at its end only.
     """
-    return prefix + _encode(ms, _TIME_CHARS) + _encode(entropy & ((1 << ENTROPY_BITS) - 1), _ENTROPY_CHARS)
+    entropy &= (1 << ENTROPY_BITS) - 1
+    return prefix + _head(ms, entropy >> 10) + _PAIRS[entropy & 1023]
+
+
+@lru_cache(16)
+def _head(ms: int, entropy: int) -> str:
+    """All but the last pair: the ids of one batch have it in common."""
+    return _encode(ms, _TIME_CHARS) + _encode(entropy, _ENTROPY_CHARS - 2)
 
 
 def is_id(prefix: str, text: str) -> bool:

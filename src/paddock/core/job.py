@@ -168,9 +168,10 @@ def settle(batch: Batch) -> list[Job]:
             raise BadInput(f"id {job.id!r} stands twice in the batch", where=f"jobs[{at}].id")
         needs[job.id] = job.depends_on
     _check_unique(batch.jobs)
-    given = {job.id: _pick(job.priority, batch.defaults.priority, DEFAULT_PRIORITY) for job in batch.jobs}
+    base = _base(batch.defaults)
+    given = {job.id: base.priority if job.priority is UNSET else job.priority for job in batch.jobs}
     urgency = graph.urgency(given, needs)
-    return [_settle_job(job, batch.defaults, urgency[job.id], f"jobs[{at}]") for at, job in enumerate(batch.jobs)]
+    return [_settle_job(job, batch.defaults, base, urgency[job.id], at) for at, job in enumerate(batch.jobs)]
 
 
 def _check_unique(jobs: Sequence[BatchJob]) -> None:
@@ -190,50 +191,83 @@ def _pick(own: Any, default: Any, otherwise: Any) -> Any:
     return default if default is not UNSET else otherwise
 
 
-def _settle_job(job: BatchJob, defaults: JobFields, urgency: int, where: str) -> Job:
-    kind = kinds.get(_pick(job.kind, defaults.kind, "command"))
+def _base(defaults: JobFields) -> Job:
+    """What a job is that says nothing but its id; one of a kind that takes no time of its own has the timeout 0."""
+    return Job(
+        name="",
+        kind=_pick(defaults.kind, UNSET, "command"),
+        payload=_pick(defaults.payload, UNSET, {}),
+        scope=_pick(defaults.scope, UNSET, Scope()),
+        priority=_pick(defaults.priority, UNSET, DEFAULT_PRIORITY),
+        urgency=0,
+        timeout=_pick(defaults.timeout, UNSET, 0),
+        requires=_sorted(_pick(defaults.requires, UNSET, ())),
+        max_attempts=_pick(defaults.max_attempts, UNSET, DEFAULT_TRIES),
+        accept=_pick(defaults.accept, UNSET, ()),
+        depends_on=(),
+    )
+
+
+def _settle_job(job: BatchJob, defaults: JobFields, base: Job, urgency: int, at: int) -> Job:
+    kind = kinds.get(base.kind if job.kind is UNSET else job.kind)
     if kind.system:
-        raise BadInput(f"kind {kind.name!r} is the control plane's own", where=f"{where}.kind")
-    payload = {**_pick(defaults.payload, UNSET, {}), **_pick(job.payload, UNSET, {})}
+        raise BadInput(f"kind {kind.name!r} is the control plane's own", where=f"jobs[{at}].kind")
+    payload = base.payload if job.payload is UNSET else {**base.payload, **job.payload}
     settled = Job(
         name=job.id,
         kind=kind.name,
         payload=payload,
-        scope=_pick(job.scope, defaults.scope, Scope()),
-        priority=_pick(job.priority, defaults.priority, DEFAULT_PRIORITY),
+        scope=base.scope if job.scope is UNSET else job.scope,
+        priority=base.priority if job.priority is UNSET else job.priority,
         urgency=urgency,
-        timeout=_pick(job.timeout, defaults.timeout, kind.timeout),
-        requires=tuple(sorted(set(_pick(job.requires, defaults.requires, ())))),
-        max_attempts=_pick(job.max_attempts, defaults.max_attempts, DEFAULT_TRIES),
-        accept=_pick(job.accept, defaults.accept, ()),
+        timeout=(base.timeout or kind.timeout) if job.timeout is UNSET else job.timeout,
+        requires=base.requires if job.requires is UNSET else _sorted(job.requires),
+        max_attempts=base.max_attempts if job.max_attempts is UNSET else job.max_attempts,
+        accept=base.accept if job.accept is UNSET else job.accept,
         depends_on=job.depends_on,
-        **_standing(job, defaults, where),
+        **_standing(job, defaults, at),
     )
     try:
         kinds.check_payload(kind, payload, "job")
         check_scope(settled.scope, payload)
     except BadInput as error:
         message = error.message.removeprefix("job.")
-        raise BadInput(f"job {job.id!r}: {message}", hint=error.hint, where=where) from None
-    if len(msgspec.json.encode((payload, settled.scope, settled.requires, settled.accept))) > MAX_FIELDS:
-        raise BadInput(f"job {job.id!r} is too large: its fields take more than {MAX_FIELDS:,} bytes", where=where)
+        raise BadInput(f"job {job.id!r}: {message}", hint=error.hint, where=f"jobs[{at}]") from None
+    if len(_encode((payload, settled.scope, settled.requires, settled.accept))) > MAX_FIELDS:
+        raise BadInput(
+            f"job {job.id!r} is too large: its fields take more than {MAX_FIELDS:,} bytes", where=f"jobs[{at}]"
+        )
     if settled.requires or settled.labels or settled.limits or settled.unique or settled.exclusive:
-        _check_words(job.id, settled, where)
+        _check_words(job.id, settled, f"jobs[{at}]")
     return settled
 
 
-def _standing(job: BatchJob, defaults: JobFields, where: str) -> dict[str, Any]:
+_encode = msgspec.json.Encoder().encode
+
+
+def _sorted(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(words)))
+
+
+def _standing(job: BatchJob, defaults: JobFields, at: int) -> dict[str, Any]:
     """What a job says of its place among others; most say nothing."""
+    if job.unique is UNSET and _silent(job) and _silent(defaults):
+        return {}
     given = {name: _pick(getattr(job, name), getattr(defaults, name), UNSET) for name in _STANDING}
     if job.unique is not UNSET:
         given["unique"] = job.unique
     out = {name: value for name, value in given.items() if value is not UNSET}
     for name in ("labels", "limits"):
         if name in out:
-            out[name] = tuple(sorted(set(out[name])))
+            out[name] = _sorted(out[name])
     if "not_before" in out:
-        out["not_before"] = moment(out["not_before"], f"{where}.not_before")
+        out["not_before"] = moment(out["not_before"], f"jobs[{at}].not_before")
     return out
+
+
+def _silent(fields: JobFields) -> bool:
+    """Whether all of _STANDING is left out."""
+    return fields.labels is fields.limits is fields.exclusive is fields.not_before is UNSET
 
 
 def _check_words(name: str, job: Job, where: str) -> None:

@@ -219,8 +219,11 @@ class BeatIn(Record, frozen=True, kw_only=True):
     lanes: tuple[str, ...] = ()
 
 
-class Granted(Record, frozen=True, kw_only=True):
-    """A lease just granted, with all that the order to the agent is made of; JSON columns as they are stored."""
+class Granted(Record, frozen=True):
+    """A lease just granted, with all that the order to the agent is made of; JSON columns as they are stored.
+
+    The fields stand in the order of the statements `grant` and `lease_order`.
+    """
 
     id: str
     name: str

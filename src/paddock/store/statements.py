@@ -17,6 +17,9 @@ class Tx(Protocol):
     def all(self, name: str, /, **values: Any) -> list[Row]:
         """Every row, each as a dict of its columns."""
 
+    def tuples(self, name: str, /, **values: Any) -> list[tuple[Any, ...]]:
+        """Every row as its values in the statement's order, for rows that come by the hundred."""
+
     def one(self, name: str, /, **values: Any) -> Row | None:
         """The first row, or None."""
 

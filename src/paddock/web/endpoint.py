@@ -12,6 +12,13 @@ from paddock.control.plane import Control
 from paddock.core.errors import BadInput
 from paddock.web.agents_api import read_body
 
+# Values and events are what jobs wrote: no browser shall take one for a page of ours.
+INERT = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Content-Disposition": "attachment",
+}
+
 Handler = Callable[[Request], Awaitable[Response]]
 
 

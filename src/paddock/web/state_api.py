@@ -20,16 +20,9 @@ from paddock.core.state import (
     revision,
 )
 from paddock.store.stating import Head, NewValue
-from paddock.web.endpoint import Endpoint, control_of
+from paddock.web.endpoint import INERT, Endpoint, control_of
 from paddock.web.problem import body_of
 from paddock.wire.envelope import Malformed
-
-# Values are what jobs wrote: no browser shall take one for a page of ours.
-_INERT = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "Content-Disposition": "attachment",
-}
 
 
 def head_of(found: Head) -> dict[str, str]:
@@ -72,7 +65,7 @@ async def get_key(request: Request) -> Response:
     place = await state.place_of(control, request.path_params["space"], request.path_params["owner"])
     check_key(key)
     entry = await control.store.state_get(place, key, control.clock.now())
-    headers = {**_INERT, **head_of(entry)}
+    headers = {**INERT, **head_of(entry)}
     if entry.revision in request.headers.get("if-none-match", "").replace('"', " ").split():
         return Response(status_code=304, headers=headers)
     headers |= {"Content-Length": str(entry.size), "Content-Type": entry.type}
@@ -131,7 +124,7 @@ async def get_blob(request: Request) -> Response:
     control = control_of(request)
     check_digest(request.path_params["sha256"])
     blob = await control.store.blob(request.path_params["sha256"])
-    headers = {**_INERT, "Content-Length": str(blob.size), "Content-Type": "application/octet-stream"}
+    headers = {**INERT, "Content-Length": str(blob.size), "Content-Type": "application/octet-stream"}
     return StreamingResponse(state.blob_parts(control, blob), headers=headers)
 
 

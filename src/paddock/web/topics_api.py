@@ -9,14 +9,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from paddock.control import topics
-from paddock.core.cloudevents import check_topic, from_headers
+from paddock.core.cloudevents import check_topic, from_headers, to_headers
 from paddock.core.errors import BadInput, NotFound
 from paddock.web.agents_api import read_body
-from paddock.web.endpoint import Endpoint, control_of, json_of
+from paddock.web.endpoint import INERT, Endpoint, control_of, json_of
 
 _MAX_BODY = 8 << 20
 _MAX_TAKE = 1_000
 _LONGEST_TTL_S = 86_400
+# Bytes of headers that other programs take.
+_MAX_HEADERS = 8_000
+_ONE, _BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
 
 
 async def list_topics(request: Request) -> Response:
@@ -69,7 +72,27 @@ async def read_topic(request: Request) -> Response:
         topics.PAGE,
     )
     found = await control.store.events(topic, after, most)
-    return JSONResponse([topics.event_of(event) for event in found])
+    media = _BATCH if _BATCH in request.headers.get("accept", "") else "application/json"
+    return JSONResponse([topics.event_of(event) for event in found], media_type=media)
+
+
+async def read_event(request: Request) -> Response:
+    control, topic, position = control_of(request), request.path_params["ref"], request.path_params["position"]
+    check_topic(topic, writing=False)
+    if not 0 < position < 2**53:
+        raise BadInput("the position is no whole number from 1 on", where="position")
+    found = await control.store.events(topic, position - 1, 1)
+    if not found or found[0].position != position:
+        raise NotFound(f"{topic!r} has no event at {position}", hint="retention may have taken it")
+    event, mode = topics.event_of(found[0]), request.query_params.get("mode", "structured")
+    if mode == "structured":
+        return Response(msgspec.json.encode(event), media_type=_ONE)
+    if mode != "binary":
+        raise BadInput("mode: expected structured or binary", where="mode")
+    headers, body = to_headers(event)
+    if sum(map(len, (*headers, *headers.values()))) > _MAX_HEADERS:
+        raise BadInput("the event's attributes are too large for headers", hint="read it with mode=structured")
+    return Response(body, headers={**INERT, **headers})
 
 
 async def _stream(request: Request, topic: str, after: int) -> AsyncIterator[bytes]:
@@ -178,6 +201,13 @@ ENDPOINTS = (
         "Events behind a position; with Accept: text/event-stream also those that come, from Last-Event-ID on",
         read_topic,
         query={"after": "integer", "limit": "integer"},
+    ),
+    Endpoint(
+        "GET",
+        "/v1/topics/{ref}/{position:int}",
+        "One event in CloudEvents' structured mode, or in binary mode: ce- headers, and its data as the body",
+        read_event,
+        query={"mode": "string"},
     ),
     Endpoint("GET", "/v1/topics/{ref}/groups", "The groups of consumers of a topic", list_groups),
     Endpoint(

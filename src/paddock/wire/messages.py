@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from paddock.core.job import Scope
-from paddock.wire.envelope import Envelope, Malformed, check_shape
+from paddock.wire.envelope import Envelope, Malformed, check_bounds, check_names
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -253,8 +253,12 @@ class Decoder(Generic[T]):
 
     def decode(self, body: bytes) -> T:
         """Raises: Malformed."""
-        check_shape(body)
+        check_bounds(body)
         try:
-            return self._decoder.decode(body)
+            found = self._decoder.decode(body)
         except (msgspec.DecodeError, RecursionError) as error:
             raise Malformed(str(error)) from None
+        # What comes out as it went in cannot hold a name twice; only other spellings need the slower look.
+        if encode(found) != body:
+            check_names(body)
+        return found

@@ -1,6 +1,6 @@
 """How an attempt ends: one path for outcomes, losses and hand-backs, fenced by epoch and session."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from paddock.core import settlement
 from paddock.core.effects import effects
@@ -24,54 +24,42 @@ def finish_all(work: Work, agent: str, session: str, outcomes: Sequence[Outcome]
 
     The code of each is "" when it stands (also when it is a repetition), else why it was refused.
     """
-    if not outcomes:
-        return ()
-    found = {row["id"]: row for row in work.tx.all("standing", ids=to_json([o.job for o in outcomes]))}
-    plain: dict[str, list[Outcome]] = {}
-    fates: list[Fate] = []
+    plain: dict[tuple[str, int], dict[str, Outcome]] = {}
     for outcome in outcomes:
-        whose = outcome.session or session
-        row = found.get(outcome.job)
-        if row is not None and _is_plain(row, agent, whose, outcome):
-            plain.setdefault(whose, []).append(outcome)
-            found[outcome.job] = {**row, "state": JobState.DONE}
-            fates.append((outcome.job, outcome.epoch, ""))
-    for whose, group in plain.items():
-        _end_well(work, agent, whose, group, [found[outcome.job] for outcome in group])
-    taken = {(outcome.job, outcome.epoch) for group in plain.values() for outcome in group}
-    fates += [
-        (outcome.job, outcome.epoch, finish(work, agent, outcome.session or session, outcome))
-        for outcome in outcomes
-        if (outcome.job, outcome.epoch) not in taken
-    ]
-    return tuple(fates)
-
-
-def _is_plain(row: Row, agent: str, session: str, outcome: Outcome) -> bool:
-    """Whether this ends a live attempt well and leaves nothing to be decided."""
-    return (
-        outcome.status == AttemptState.DONE
-        and outcome.change is None
-        and row["state"] == JobState.LEASED
-        and (row["epoch"], row["session"], row["agent"]) == (outcome.epoch, session, agent)
-        and row["cancel"] is None
-        and row["subject"] is None
+        if outcome.status == AttemptState.DONE and outcome.change is None:
+            plain.setdefault((outcome.session or session, outcome.epoch), {}).setdefault(outcome.job, outcome)
+    stand = {
+        id(group[job]) for (whose, epoch), group in plain.items() for job in _end_well(work, agent, whose, epoch, group)
+    }
+    return tuple(
+        (o.job, o.epoch, "" if id(o) in stand else finish(work, agent, o.session or session, o)) for o in outcomes
     )
 
 
-def _end_well(work: Work, agent: str, session: str, outcomes: Sequence[Outcome], rows: Sequence[Row]) -> None:
-    """Ends these attempts and their jobs, fenced as one."""
-    ids = [row["id"] for row in rows]
-    listed = to_json(ids)
-    ended = [_attempt(work, row, AttemptState.DONE, o) for row, o in zip(rows, outcomes, strict=True)]
+def _end_well(work: Work, agent: str, session: str, epoch: int, outcomes: Mapping[str, Outcome]) -> list[str]:
+    """Ends those attempts of this epoch that are live and leave nothing to be decided, and their jobs; returns these.
+
+    Fenced: the statement takes no attempt but one that this session of the agent still holds.
+    """
+    ids = to_json(list(outcomes))
+    rows = work.tx.all("settle_done", ids=ids, epoch=epoch, session=session, agent=agent, ended=work.now)
+    if not rows:
+        return []
+    done = [str(row["id"]) for row in rows]
+    held = {"agent": agent, "session": session}
+    ended = [_attempt(work, {**row, **held}, AttemptState.DONE, outcomes[row["id"]]) for row in rows]
     work.tx.many("add_attempt", ended)
-    if work.tx.run("settle_done", ids=listed, session=session, agent=agent, ended=work.now) != len(ids):
-        raise RuntimeError("a leased job changed hands inside a transaction")
-    telling.tell(work, "attempt.done", ids, agent, epochs=[row["epoch"] for row in rows], code="", state=JobState.DONE)
-    for kind, spawn_ms in {row["kind"]: o.spawn_ms for row, o in zip(rows, outcomes, strict=True)}.items():
+    telling.tell(work, "attempt.done", done, agent, epochs=[epoch] * len(done), code="", state=JobState.DONE)
+    for kind, spawn_ms in {row["kind"]: outcomes[row["id"]].spawn_ms for row in rows}.items():
         _measure(work, kind, spawn_ms)
-    releasing.release_all(work, listed, {row["batch"] for row in rows})
-    work.readied = work.readied or any(row["exclusive"] or row["limited"] for row in rows)
+    releasing.release_all(work, to_json(done), {row["batch"] for row in rows})
+    work.readied = work.readied or any(row["exclusive"] for row in rows) or _limited(work)
+    return done
+
+
+def _limited(work: Work) -> bool:
+    """Whether room under a limit is something that others may wait for."""
+    return bool(work.tx.value("count_limits", but=""))
 
 
 def finish(work: Work, agent: str, session: str, outcome: Outcome) -> str:
@@ -142,9 +130,7 @@ def _end(work: Work, job: JobRecord, outcome: Outcome, ended: AttemptState, fate
     )
     if settled != 1:
         raise RuntimeError("a leased job changed hands inside a transaction")
-    work.readied = work.readied or fate.state is JobState.READY or job.exclusive is not None
-    # Room under a limit is something that others wait for, too.
-    work.readied = work.readied or bool(work.tx.value("count_limits", but=""))
+    work.readied = work.readied or fate.state is JobState.READY or job.exclusive is not None or _limited(work)
     facts = {"epoch": job.epoch, "code": outcome.code, "state": fate.state}
     work.journal(f"attempt.{ended}", job.id, job.agent, **facts)
     _consequences(work, job, outcome, ended, fate, change)

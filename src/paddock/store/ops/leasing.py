@@ -83,7 +83,7 @@ def _reconcile(work: Work, given: BeatIn, leases: dict[str, Row]) -> tuple[list[
         if (lease["id"], lease["epoch"]) in known or lease["session"] != given.session:
             continue
         if lease["seq"] == given.seq:
-            repeated += [Granted(**row) for row in work.tx.all("lease_order", id=lease["id"])]
+            repeated += [Granted(*row) for row in work.tx.tuples("lease_order", id=lease["id"])]
         elif (lease["seq"] or 0) < given.seq:
             finishing.take_back(work, work.job(lease["id"]), "undelivered")
             returned += 1
@@ -106,7 +106,7 @@ def _claim(work: Work, given: BeatIn, want: int) -> list[Granted]:
         chosen = _one_each(heads)[:want]
     if not chosen:
         return []
-    rows = work.tx.all(
+    rows = work.tx.tuples(
         "grant",
         ids=to_json(chosen),
         agent=given.agent,
@@ -115,7 +115,8 @@ def _claim(work: Work, given: BeatIn, want: int) -> list[Granted]:
         now=given.now,
         expires_at=given.now + given.ttl,
     )
-    granted = sorted((Granted(**row) for row in rows), key=lambda job: (-job.urgency, job.id))
+    rank = {job: at for at, job in enumerate(chosen)}
+    granted = sorted((Granted(*row) for row in rows), key=lambda job: rank[job.id])
     if room is not None:
         limiting.note_starts(work, granted, room)
     telling.tell(

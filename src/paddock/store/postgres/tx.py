@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from psycopg.rows import tuple_row
 
 from paddock.store.postgres.dialect import translated, translated_sets
 from paddock.store.postgres.link import Link
@@ -19,6 +20,10 @@ class PostgresTx:
 
     def all(self, name: str, /, **values: Any) -> list[Row]:
         return self._link.execute(self._sql[name].encode(), _storable(values)).fetchall()
+
+    def tuples(self, name: str, /, **values: Any) -> list[tuple[Any, ...]]:
+        with self._link.cursor(row_factory=tuple_row) as cursor:
+            return cursor.execute(self._sql[name].encode(), _storable(values)).fetchall()
 
     def one(self, name: str, /, **values: Any) -> Row | None:
         return self._link.execute(self._sql[name].encode(), _storable(values)).fetchone()

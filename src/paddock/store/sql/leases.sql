@@ -2,11 +2,6 @@
 -- name: job
 SELECT * FROM jobs WHERE id = :id;
 
--- name: standing
-SELECT id, kind, batch, state, epoch, agent, session, started, wip, cancel, exclusive, subject,
-    CASE WHEN EXISTS (SELECT 1 FROM limits) THEN 1 ELSE 0 END AS limited
-FROM jobs WHERE id IN (SELECT value FROM json_each(:ids));
-
 -- Whether anything is limited or paused is told along: it is looked at once, not for each job.
 -- name: lane_heads
 SELECT id, urgency, exclusive, EXISTS (SELECT 1 FROM limits) AS held
@@ -61,7 +56,9 @@ WHERE id = :job AND state = 'leased' AND epoch = :epoch AND session = :session;
 -- The same for attempts that ended well and leave nothing to be decided.
 -- name: settle_done
 UPDATE jobs SET state = 'done', reason = '', session = NULL, seq = NULL, expires_at = NULL, not_before = 0, ended = :ended
-WHERE state = 'leased' AND session = :session AND agent = :agent AND id IN (SELECT value FROM json_each(:ids));
+WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'leased' AND epoch = :epoch AND session = :session
+    AND coalesce(agent, '') = :agent AND cancel IS NULL AND subject IS NULL
+RETURNING id, kind, batch, started, wip, exclusive;
 
 -- An attempt is stored when it ends; while it is live, the lease in its job's row is all there is to know of it.
 -- name: add_attempt
