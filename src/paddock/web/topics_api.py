@@ -57,30 +57,21 @@ async def read_topic(request: Request) -> Response:
     control, topic = control_of(request), request.path_params["ref"]
     check_topic(topic, writing=False)
     given = request.headers.get("last-event-id") or request.query_params.get("after", "0")
-    after = _whole(
-        {"after": int(given) if given.isascii() and given.isdigit() and len(given) < 16 else given}, "after", 0, 2**53
-    )
+    after = _number(given, "after", 0, 2**53)
     await control.store.topic(topic)
     if "text/event-stream" in request.headers.get("accept", ""):
         stream = _stream(request, topic, after)
         return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
-    limit = request.query_params.get("limit", "100")
-    most = _whole(
-        {"limit": int(limit) if limit.isascii() and limit.isdigit() and len(limit) < 9 else limit},
-        "limit",
-        1,
-        topics.PAGE,
-    )
+    most = _number(request.query_params.get("limit", "100"), "limit", 1, topics.PAGE)
     found = await control.store.events(topic, after, most)
     media = _BATCH if _BATCH in request.headers.get("accept", "") else "application/json"
     return JSONResponse([topics.event_of(event) for event in found], media_type=media)
 
 
 async def read_event(request: Request) -> Response:
-    control, topic, position = control_of(request), request.path_params["ref"], request.path_params["position"]
+    control, topic = control_of(request), request.path_params["ref"]
     check_topic(topic, writing=False)
-    if not 0 < position < 2**53:
-        raise BadInput("the position is no whole number from 1 on", where="position")
+    position = _number(request.path_params["position"], "position", 1, 2**53)
     found = await control.store.events(topic, position - 1, 1)
     if not found or found[0].position != position:
         raise NotFound(f"{topic!r} has no event at {position}", hint="retention may have taken it")
@@ -172,6 +163,13 @@ def _fields(raw: object, *known: str) -> dict[str, Any]:
     return raw
 
 
+def _number(given: str, name: str, least: int, most: int) -> int:
+    """A number in an address. Raises: BadInput."""
+    if not (given.isascii() and given.isdigit() and len(given) < 17 and least <= int(given) <= most):
+        raise BadInput(f"{name}: expected a whole number from {least} to {most}", where=name)
+    return int(given)
+
+
 def _whole(raw: dict[str, Any], name: str, least: int, most: int, otherwise: int = 0) -> int:
     value = raw.get(name, otherwise)
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
@@ -202,14 +200,14 @@ ENDPOINTS = (
         read_topic,
         query={"after": "integer", "limit": "integer"},
     ),
+    Endpoint("GET", "/v1/topics/{ref}/groups", "The groups of consumers of a topic", list_groups),
     Endpoint(
         "GET",
-        "/v1/topics/{ref}/{position:int}",
+        "/v1/topics/{ref}/{position}",
         "One event in CloudEvents' structured mode, or in binary mode: ce- headers, and its data as the body",
         read_event,
         query={"mode": "string"},
     ),
-    Endpoint("GET", "/v1/topics/{ref}/groups", "The groups of consumers of a topic", list_groups),
     Endpoint(
         "POST",
         "/v1/topics/{ref}/groups/{group}/take",
