@@ -134,43 +134,11 @@ def _json_lines(text: str) -> Known:
 def _toon(text: str, name: str) -> tuple[Any, Lines]:
     import toons
 
+    from paddock.gitnative.toon import lines
+
     try:
-        return toons.loads(text), Lines(lambda: toon_lines(text))
+        return toons.loads(text), Lines(lambda: lines(text))
     except ValueError as error:
         line = getattr(error, "line", None)
         words = re.sub(r"^(?:TOON parse error at )?line \d+: *", "", " ".join(str(error).split()), flags=re.IGNORECASE)
         raise BadInput(f"{name}:{line}: {words}" if line else f"{name}: {words}") from None
-
-
-_TOON_KEY = re.compile(r'"?([^":\[\]{}]+)"?(\[[^\]]*\])?(\{[^}]*\})?:')
-
-
-def toon_lines(text: str) -> Known:
-    """Which line each field of a TOON document stands on, told by indentation."""
-    known: Known = {}
-    around: list[tuple[int, tuple[Step, ...]]] = []
-    items: dict[tuple[Step, ...], int] = {}
-    tables: set[tuple[Step, ...]] = set()
-    for number, raw in enumerate(text.splitlines(), 1):
-        line = raw.strip()
-        indent = len(raw) - len(raw.lstrip())
-        if not line:
-            continue
-        while around and around[-1][0] >= indent:
-            around.pop()
-        steps = around[-1][1] if around else ()
-        row = steps in tables
-        if row or line == "-" or line.startswith("- "):
-            items[steps] = items.get(steps, -1) + 1
-            steps = (*steps, items[steps])
-            known[steps] = number
-            around.append((indent, steps))
-            indent, line = indent + 2, line[2:]
-        found = None if row else _TOON_KEY.match(line)
-        if found:
-            steps = (*steps, found[1].strip())
-            known.setdefault(steps, number)
-            around.append((indent, steps))
-            if found[3]:
-                tables.add(steps)
-    return known

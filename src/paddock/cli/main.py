@@ -33,6 +33,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "state": "list, show, set or delete what jobs remember",
         "review": "list, show, approve or reject changes",
         "gate": "say whether a change may merge",
+        "git": "claim and complete tasks through a git remote alone",
         "fan-out": "say whether running side by side pays",
     },
     "Look": {

@@ -1,0 +1,38 @@
+"""`paddock git`: a fleet with nothing but a git remote."""
+
+import argparse
+from collections.abc import Callable
+from importlib import import_module
+
+from paddock.cli import args
+
+EXAMPLE = """\
+paddock git init
+paddock git claim agent-1
+paddock git complete TASK-001 agent-1 --pr https://forge.example/pull/7"""
+
+# part → what it does, and the module that knows its flags and does it, with a function of the part's name.
+PARTS: dict[str, tuple[str, str]] = {
+    "init": ("put the layout, a sample project and a guide into a repository", "git_files"),
+    "add": ("add task files to the work tree, all or none", "git_files"),
+    "check": ("hold the task files against the schema and each other", "git_files"),
+}
+
+
+def main(verb: str, words: list[str]) -> int:
+    """Does one part."""
+    parser = args.for_verb(verb, EXAMPLE)
+    parts = args.parts_of(parser)
+    for name, (about, module) in PARTS.items():
+        part = args.for_part(parts, name, about, _act(module, name))
+        # Only the part that is asked for is imported.
+        if name in words:
+            import_module(f"paddock.cli.{module}").flags(name, part)
+    return args.act(parser, words)
+
+
+def _act(module: str, name: str) -> Callable[[argparse.Namespace], int]:
+    def act(found: argparse.Namespace) -> int:
+        return int(getattr(import_module(f"paddock.cli.{module}"), name.replace("-", "_"))(found))
+
+    return act
