@@ -45,6 +45,10 @@ class Store(FairStore, ReplicaStore, StateStore, TopicStore, Protocol):
     def commits(self) -> int:
         """Transactions in which writes were committed since the store was opened."""
 
+    @property
+    def statements(self) -> int:
+        """Named statements that were run since the store was opened."""
+
     async def close(self) -> None:
         """Finishes what was asked for and lets go of the store."""
 

@@ -25,6 +25,10 @@ class Engine(Protocol):
     # Transactions that were committed since it was opened.
     commits: int
 
+    @property
+    def statements(self) -> int:
+        """Named statements that were run since it was opened."""
+
     async def write(self, op: Op[T]) -> T:
         """Runs the operation in a transaction and returns its result once that is on disk.
 

@@ -28,6 +28,11 @@ class Operations:
         """Transactions in which writes were committed since the store was opened."""
         return self._engine.commits
 
+    @property
+    def statements(self) -> int:
+        """Named statements that were run since the store was opened."""
+        return self._engine.statements
+
     async def close(self) -> None:
         """Finishes what was asked for and lets go of the store."""
         await self._engine.close()

@@ -21,6 +21,8 @@ class ThreadedEngine:
 
     def __init__(self) -> None:
         self.commits = 0
+        # Named statements; each count is written by one thread.
+        self.wrote = self.looked = 0
         self.closing = False
         self.writes: Queue = SimpleQueue()
         self.reads: Queue = SimpleQueue()
@@ -32,6 +34,11 @@ class ThreadedEngine:
         thread = threading.Thread(target=work, name=f"store-{name}", daemon=True)
         self._threads.append(thread)
         thread.start()
+
+    @property
+    def statements(self) -> int:
+        """Named statements that were run since it was opened."""
+        return self.wrote + self.looked
 
     async def write(self, op: Op[T]) -> T:
         """Runs the operation in the next group commit and returns its result once that is on disk."""

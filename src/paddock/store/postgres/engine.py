@@ -51,8 +51,9 @@ class PostgresEngine(ThreadedEngine):
     def _write_group(self, link: Link, group: list[Job]) -> list[Done]:
         with _lost():
             link.execute(_BEGIN, prepare=False)
+        tx = PostgresTx(link)
         try:
-            done = self._operate(PostgresTx(link), link, group)
+            done = self._operate(tx, link, group)
         except BaseException:
             with contextlib.suppress(psycopg.Error):
                 link.execute(b"ROLLBACK", prepare=False)
@@ -60,6 +61,7 @@ class PostgresEngine(ThreadedEngine):
         try:
             link.execute(b"COMMIT", prepare=False)
             self.commits += 1
+            self.wrote += tx.ran
         except psycopg.Error as error:
             link.close()
             doubt = StoreUnavailable(f"whether the store has written is not known: {words(error)}", hint=_HINT)
@@ -89,6 +91,7 @@ class PostgresEngine(ThreadedEngine):
             except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it
                 _raise_if_lost(error)
                 done.append((future, None, error))
+        self.looked += tx.ran
         return done
 
 

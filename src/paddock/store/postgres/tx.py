@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import psycopg
 from psycopg.rows import tuple_row
 
 from paddock.store.postgres.dialect import translated, translated_sets
@@ -17,28 +18,36 @@ class PostgresTx:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._sql = translated()
+        # Statements that were run.
+        self.ran = 0
+
+    def _execute(self, name: str, values: Row) -> psycopg.Cursor[Row]:
+        self.ran += 1
+        return self._link.execute(self._sql[name].encode(), _storable(values))
 
     def all(self, name: str, /, **values: Any) -> list[Row]:
-        return self._link.execute(self._sql[name].encode(), _storable(values)).fetchall()
+        return self._execute(name, values).fetchall()
 
     def tuples(self, name: str, /, **values: Any) -> list[tuple[Any, ...]]:
+        self.ran += 1
         with self._link.cursor(row_factory=tuple_row) as cursor:
             return cursor.execute(self._sql[name].encode(), _storable(values)).fetchall()
 
     def one(self, name: str, /, **values: Any) -> Row | None:
-        return self._link.execute(self._sql[name].encode(), _storable(values)).fetchone()
+        return self._execute(name, values).fetchone()
 
     def value(self, name: str, /, **values: Any) -> Any:
         row = self.one(name, **values)
         return next(iter(row.values())) if row else None
 
     def run(self, name: str, /, **values: Any) -> int:
-        return self._link.execute(self._sql[name].encode(), _storable(values)).rowcount
+        return self._execute(name, values).rowcount
 
     def many(self, name: str, rows: Sequence[Row], /) -> None:
         """An INSERT of rows gets them all at once; any other statement is run for each."""
         kept = [_storable(row) for row in rows]
         together = translated_sets().get(name)
+        self.ran += 1 if together else len(rows)
         if together:
             self._link.execute(together.encode(), {"rows": msgspec.json.encode(kept).decode()})
         else:

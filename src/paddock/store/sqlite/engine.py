@@ -85,6 +85,7 @@ class SqliteEngine(ThreadedEngine):
             done: list[Done] = [(future, *self._savepoint(op)) for op, future in group]
             self._writer.execute("COMMIT")
             self.commits += 1
+            self.wrote = self._tx.ran
         except apsw.Error as error:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
@@ -115,6 +116,7 @@ class SqliteEngine(ThreadedEngine):
                     done: Done = (future, op(tx), None)
                 except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it
                     done = (future, None, error)
+                self.looked = tx.ran
                 self.hand_out([done])
         reader.close()
 

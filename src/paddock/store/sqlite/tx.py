@@ -41,9 +41,12 @@ class SqliteTx:
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._statements = _all()
+        # Statements that were run.
+        self.ran = 0
 
     def _execute(self, name: str, values: Row) -> apsw.Cursor:
         statement = self._statements[name]
+        self.ran += 1
         return self._connection.execute(statement.sql, statement.values(values))
 
     def all(self, name: str, /, **values: Any) -> list[Row]:
@@ -74,4 +77,5 @@ class SqliteTx:
 
     def many(self, name: str, rows: Sequence[Row], /) -> None:
         statement = self._statements[name]
+        self.ran += len(rows)
         self._connection.executemany(statement.sql, map(statement.values, rows))
