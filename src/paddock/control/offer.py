@@ -1,8 +1,9 @@
 """A few jobs that come while an agent is known to be idle are granted to it in the transaction that stores them.
 
-The agent is woken at once and its beat finds the lease, so that one commit stands between a job and its order where
-there were two. An agent that does not come gets nothing: the reaper takes the lease back. Only a control plane that
-is alone on its store does so, for another replica may have heard the beat that this one waits for.
+The agent is woken while they are on their way to the disk and its beat finds the lease, so that one commit stands
+between a job and its order where there were two. An agent that does not come gets nothing: the reaper takes the lease
+back. Only a control plane that is alone on its store does so, for another replica may have heard the beat that this
+one waits for.
 """
 
 import asyncio

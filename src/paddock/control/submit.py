@@ -11,7 +11,7 @@ from paddock.core import matching
 from paddock.core.errors import BadInput
 from paddock.core.job import Batch, Job, parse_batch, settle
 from paddock.core.scope import check_rule
-from paddock.store.records import Project, Submission
+from paddock.store.records import Project, Submission, Submitted
 
 # What an order to an agent has room for.
 MAX_BRANCH = 128
@@ -41,11 +41,9 @@ async def submit_batch(control: Control, batch: Batch) -> dict[str, object]:
     at_once = [job for job in settled if not (job.depends_on or job.not_before > now)]
     lanes = Counter(matching.lane(batch.project, job.kind, job.requires, job.limits) for job in at_once)
     offered = offer.find(control, lanes)
-    storing = asyncio.ensure_future(control.store.submit(submission, now, offered.ahead if offered else None))
+    storing = asyncio.ensure_future(_store(control, submission, now, offered))
     await asyncio.sleep(0)  # it stands in the store's queue now, before any beat that the announcement brings
-    if offered:
-        control.bus.wake([offered.ahead.agent])
-    else:
+    if not offered:
         announce(control, lanes)
     reads = control.lanes_reads
     try:
@@ -68,6 +66,18 @@ async def submit_batch(control: Control, batch: Batch) -> dict[str, object]:
     control.bus.news(WORK)
     control.bus.news()
     return {"batch": made.batch, "jobs": [_told(job, name, name in made.twins) for job, name in made.jobs]}
+
+
+async def _store(control: Control, submission: Submission, now: int, offered: offer.Offer | None) -> Submitted:
+    """Stores the batch; an agent it is offered to is called while the commit is on its way to the disk."""
+    if offered is None:
+        return await control.store.submit(submission, now)
+    loop, agents = asyncio.get_running_loop(), [offered.ahead.agent]
+
+    def call() -> None:
+        loop.call_soon_threadsafe(control.bus.wake, agents)
+
+    return await control.store.submit(submission, now, offered.ahead, call)
 
 
 def _told(job: str, name: str, twin: bool) -> dict[str, object]:

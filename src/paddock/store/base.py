@@ -3,7 +3,7 @@
 Every method is one transaction. Times are epoch milliseconds and come from the caller; nothing here reads a clock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from paddock.core.gate import Verdict
@@ -73,8 +73,13 @@ class Store(FairStore, ReplicaStore, StateStore, TopicStore, Protocol):
     async def agents(self) -> list[Agent]: ...
 
     # Jobs
-    async def submit(self, submission: Submission, now: int, ahead: BeatIn | None = None) -> Submitted:
-        """Stores a batch whole or not at all, and grants what this beat, which has yet to come, would be granted."""
+    async def submit(
+        self, submission: Submission, now: int, ahead: BeatIn | None = None, nearly: Callable[[], None] | None = None
+    ) -> Submitted:
+        """Stores a batch whole or not at all, and grants what this beat, which has yet to come, would be granted.
+
+        `nearly` is called, in a thread of the store's, when only the commit is still to come.
+        """
 
     async def recall(self, ahead: BeatIn) -> int:
         """Takes back what was granted ahead of a beat that has not come; returns how many leases."""

@@ -1,7 +1,7 @@
 """The contract over any engine: each method is one operation of it."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from paddock.core.errors import BadInput, Unauthorised
 from paddock.core.gate import Verdict
@@ -98,8 +98,16 @@ class StoreDriver(FairOps, ReplicaOps, StateOps, TopicOps):
 
     # Jobs
 
-    async def submit(self, submission: Submission, now: int, ahead: BeatIn | None = None) -> Submitted:
-        return await self._write(now, lambda work: leasing.submit(work, submission, ahead))
+    async def submit(
+        self, submission: Submission, now: int, ahead: BeatIn | None = None, nearly: Callable[[], None] | None = None
+    ) -> Submitted:
+        def op(work: Work) -> Submitted:
+            made = leasing.submit(work, submission, ahead)
+            if nearly is not None:
+                nearly()
+            return made
+
+        return await self._write(now, op)
 
     async def recall(self, ahead: BeatIn) -> int:
         return await self._write(ahead.now, lambda work: leasing.recall(work, ahead))
