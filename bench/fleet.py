@@ -83,13 +83,18 @@ class Fleet:
 
     def get(self, path: str) -> Any:
         """The JSON at a path."""
-        return self._ask("GET", path, None)
+        return json.loads(self._ask("GET", path, None))
 
     def post(self, path: str, body: object) -> Any:
         """The JSON that comes back for a JSON body."""
-        return self._ask("POST", path, json.dumps(body).encode())
+        return json.loads(self._ask("POST", path, json.dumps(body).encode()))
 
-    def _ask(self, method: str, path: str, body: bytes | None) -> Any:
+    def metric(self, name: str) -> float:
+        """A figure without labels of the control plane's own."""
+        lines = self._ask("GET", "/metrics", None).decode().splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
+
+    def _ask(self, method: str, path: str, body: bytes | None) -> bytes:
         if self._link.sock is None:
             self._link.connect()
         # One write, so that the request is one packet; http.client sends the body by itself.
@@ -99,7 +104,7 @@ class Fleet:
         raw = answer.read()
         if answer.status >= 400:
             raise RuntimeError(f"{method} {path} answers {answer.status}: {raw[:300]!r}")
-        return json.loads(raw)
+        return raw
 
     def stop(self) -> None:
         """Ends the agents, then the control plane."""

@@ -23,6 +23,13 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) * _TICK_S
 
 
+def wakeups(pid: int) -> int:
+    """How often the threads of a process have waited for something and gone on."""
+    named = "voluntary_ctxt_switches:"
+    said = (path.read_text().splitlines() for path in Path(f"/proc/{pid}/task").glob("*/status"))
+    return sum(int(line.split()[1]) for lines in said for line in lines if line.startswith(named))
+
+
 class CpuShare:
     """The part of one core that a process used since this was made."""
 
@@ -30,6 +37,10 @@ class CpuShare:
         self._pid = pid
         self._began, self._used = time.monotonic(), cpu_seconds(pid)
 
+    def seconds(self) -> float:
+        """Seconds since."""
+        return time.monotonic() - self._began
+
     def value(self) -> float:
         """1.0 is one whole core."""
-        return (cpu_seconds(self._pid) - self._used) / (time.monotonic() - self._began)
+        return (cpu_seconds(self._pid) - self._used) / self.seconds()

@@ -88,6 +88,11 @@ def idle_beats(signer: Signer, port: int, agents: Sequence[int], seq: int) -> li
     ]
 
 
+def read_reply(body: bytes) -> Reply:
+    """The answer to a beat."""
+    return _replies.decode(body)
+
+
 class Worker:
     """One agent that takes noop jobs: beats when woken, tells each outcome with the next beat."""
 
