@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from paddock.store.operations import Operations
 from paddock.store.ops import topics
-from paddock.store.ops.work import records
-from paddock.store.topics import Delivery, Group, NewEvent, Published, Topic
+from paddock.store.stating import Place
+from paddock.store.topics import Delivery, Group, NewEvent, Published, Taken, Topic
 
 
 class TopicOps(Operations):
@@ -17,14 +17,17 @@ class TopicOps(Operations):
     async def topic(self, name: str) -> Topic:
         return await self._read(lambda tx: topics.find(tx, name))
 
-    async def topics(self) -> list[Topic]:
-        return await self._read(lambda tx: records(Topic, tx.all("topics")))
+    async def topics(self, most: int = 10_000) -> list[Topic]:
+        return await self._read(lambda tx: topics.listed(tx, most))
 
-    async def publish(self, topic: str, events: Sequence[NewEvent], now: int) -> list[int]:
-        return await self._write(now, lambda work: topics.publish(work, topic, events))
+    async def topics_at(self, place: Place) -> list[Topic]:
+        return await self._read(lambda tx: topics.at(tx, place))
 
-    async def events(self, topic: str, after: int, most: int) -> list[Published]:
-        return await self._read(lambda tx: topics.after(tx, topic, after, most))
+    async def publish(self, topic: str, events: Sequence[NewEvent], now: int, place: Place | None = None) -> Taken:
+        return await self._write(now, lambda work: topics.publish(work, topic, events, place))
+
+    async def events(self, topic: str, after: int, most: int, place: Place | None = None) -> list[Published]:
+        return await self._read(lambda tx: topics.after(tx, topic, after, most, place))
 
     async def groups(self, topic: str) -> list[Group]:
         return await self._read(lambda tx: topics.groups(tx, topic))

@@ -3,21 +3,41 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from paddock.core.errors import Conflict
 from paddock.store.records import Record
+from paddock.store.stating import Place
 
 # Deliveries after which an event is put aside for a person to look at.
 MAX_TRIES = 5
+# What a project, a job or an agent may have: topics, and bytes of events in each, beyond which the oldest go.
+MOST_OWNED = 32
+OWNED_BYTES = 16 << 20
+# Bytes of events that one answer holds, unless the first alone is larger.
+PAGE_BYTES = 4 << 20
+
+
+class TopicsFull(Conflict):
+    """The owner has as many topics as it may have."""
+
+    code = "topics_full"
+    hint = "tell events apart by their type, within one topic"
 
 
 class Topic(Record, frozen=True, kw_only=True):
-    """A topic; `last` is its latest position, 0 before the first event. 0 in `keep_ms` or `keep_count` is no bound."""
+    """A topic. `last` is its latest position, 0 before the first event; `owner` is empty or `space:owner`.
+
+    0 in `keep_ms` or `keep_count` is no bound. `events` and `bytes` are what is kept now; times are epoch milliseconds.
+    """
 
     name: str
+    owner: str = ""
     keep_ms: int
     keep_count: int
     last: int
     created: int
     events: int = 0
+    bytes: int = 0
+    last_at: int | None = None
 
 
 class Published(Record, frozen=True, kw_only=True):
@@ -26,6 +46,14 @@ class Published(Record, frozen=True, kw_only=True):
     position: int
     at: int
     event: str
+
+
+class Taken(Record, frozen=True, kw_only=True):
+    """What became of a publication: the topic's whole name, the position of each event, and how many were new."""
+
+    topic: str
+    positions: tuple[int, ...]
+    fresh: int
 
 
 class NewEvent(Record, frozen=True, kw_only=True):
@@ -67,12 +95,21 @@ class TopicStore(Protocol):
     async def topic(self, name: str) -> Topic:
         """Raises: NotFound."""
 
-    async def topics(self) -> list[Topic]: ...
-    async def publish(self, topic: str, events: Sequence[NewEvent], now: int) -> list[int]:
-        """Stores events of a topic, made when it is new; the position of each. One that is known keeps the first's."""
+    async def topics(self, most: int = 10_000) -> list[Topic]:
+        """Topics in the order of their names."""
 
-    async def events(self, topic: str, after: int, most: int) -> list[Published]:
-        """Events behind a position. Raises: NotFound."""
+    async def topics_at(self, place: Place) -> list[Topic]:
+        """The topics of a place. Raises: Stale."""
+
+    async def publish(self, topic: str, events: Sequence[NewEvent], now: int, place: Place | None = None) -> Taken:
+        """Stores events of a topic, made when it is new. One that is known keeps the position of the first.
+
+        With a place the topic is the one of this name there; an attempt's place is looked at in the same transaction.
+        Raises: TopicsFull, Stale.
+        """
+
+    async def events(self, topic: str, after: int, most: int, place: Place | None = None) -> list[Published]:
+        """Events behind a position, as many as an answer holds. Raises: NotFound, or with a place Stale."""
 
     async def groups(self, topic: str) -> list[Group]: ...
     async def take(

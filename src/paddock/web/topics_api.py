@@ -31,14 +31,15 @@ async def make_topic(request: Request) -> Response:
     name = raw.get("name")
     if not isinstance(name, str):
         raise BadInput("name: expected a text", where="name")
-    check_topic(name, writing=True)
+    name = await topics.name_of(control, name, writing=True)
     seconds, count = _whole(raw, "keep_seconds", 0, 10**9), _whole(raw, "keep_count", 0, 10**9)
     made = await control.store.keep_topic(name, seconds * 1_000, count, control.clock.now())
     return JSONResponse(topics.topic_view(made), status_code=201)
 
 
 async def publish(request: Request) -> Response:
-    topic = request.path_params["ref"]
+    control = control_of(request)
+    topic = await topics.name_of(control, request.path_params["ref"], writing=True)
     body = await read_body(request.receive, _MAX_BODY)
     content = request.headers.get("content-type", "")
     if "ce-id" in request.headers:
@@ -49,28 +50,28 @@ async def publish(request: Request) -> Response:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise BadInput("the body is no JSON") from None
         raw = decoded if isinstance(decoded, list) else [decoded]
-    positions = await topics.publish(control_of(request), topic, raw)
-    return JSONResponse({"topic": topic, "positions": positions}, status_code=201)
+    taken = await topics.publish(control, topic, raw)
+    return JSONResponse({"topic": taken.topic, "positions": taken.positions}, status_code=201)
 
 
 async def read_topic(request: Request) -> Response:
-    control, topic = control_of(request), request.path_params["ref"]
-    check_topic(topic, writing=False)
-    given = request.headers.get("last-event-id") or request.query_params.get("after", "0")
-    after = _number(given, "after", 0, 2**53)
-    await control.store.topic(topic)
+    control, query = control_of(request), request.query_params
+    topic = await topics.name_of(control, request.path_params["ref"], writing=False)
+    after = _number(request.headers.get("last-event-id") or query.get("after", "0"), "after", 0, 2**53)
     if "text/event-stream" in request.headers.get("accept", ""):
+        await control.store.topic(topic)
         stream = _stream(request, topic, after)
         return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
-    most = _number(request.query_params.get("limit", "100"), "limit", 1, topics.PAGE)
-    found = await control.store.events(topic, after, most)
+    most = _number(query.get("limit", "100"), "limit", 1, topics.PAGE)
+    seconds = _number(query.get("wait", "0"), "wait", 0, topics.WAIT_S)
+    found = await topics.wait(control, topic, topics.stored(control, topic, most), after, seconds)
     media = _BATCH if _BATCH in request.headers.get("accept", "") else "application/json"
     return JSONResponse([topics.event_of(event) for event in found], media_type=media)
 
 
 async def read_event(request: Request) -> Response:
-    control, topic = control_of(request), request.path_params["ref"]
-    check_topic(topic, writing=False)
+    control = control_of(request)
+    topic = await topics.name_of(control, request.path_params["ref"], writing=False)
     position = _number(request.path_params["position"], "position", 1, 2**53)
     found = await control.store.events(topic, position - 1, 1)
     if not found or found[0].position != position:
@@ -88,7 +89,9 @@ async def read_event(request: Request) -> Response:
 
 async def _stream(request: Request, topic: str, after: int) -> AsyncIterator[bytes]:
     yield b": following\n\n"
-    async with contextlib.aclosing(topics.follow(control_of(request), topic, after)) as found:
+    control = control_of(request)
+    pages = topics.follow(control, topic, topics.stored(control, topic), after)
+    async with contextlib.aclosing(pages) as found:
         async for events in found:
             if not events:
                 yield b": quiet\n\n"
@@ -97,12 +100,14 @@ async def _stream(request: Request, topic: str, after: int) -> AsyncIterator[byt
 
 
 async def list_groups(request: Request) -> Response:
-    found = await control_of(request).store.groups(request.path_params["ref"])
+    control = control_of(request)
+    found = await control.store.groups(await topics.name_of(control, request.path_params["ref"], writing=False))
     return JSONResponse([msgspec.to_builtins(group) for group in found])
 
 
 async def take(request: Request) -> Response:
-    control, topic = control_of(request), request.path_params["ref"]
+    control = control_of(request)
+    topic = await topics.name_of(control, request.path_params["ref"], writing=False)
     raw = _fields(await json_of(request), "consumer", "max", "seconds", "start")
     consumer = raw.get("consumer", "")
     if not isinstance(consumer, str) or not 1 <= len(consumer) <= 128:
@@ -141,7 +146,7 @@ async def _settle(request: Request, *, good: bool) -> Response:
     tokens = raw.get("tokens")
     if not isinstance(tokens, list) or len(tokens) > _MAX_TAKE or not all(isinstance(one, str) for one in tokens):
         raise BadInput(f"tokens: expected a list of at most {_MAX_TAKE:,} texts", where="tokens")
-    topic, group = request.path_params["ref"], _group(request)
+    topic, group = await topics.name_of(control, request.path_params["ref"], writing=False), _group(request)
     if not any(one.name == group for one in await control.store.groups(topic)):
         raise NotFound(f"no group {group!r} of {topic!r}", hint="it begins with its first take")
     stale = await control.store.settle(topic, group, tokens, good, control.clock.now())
@@ -198,7 +203,7 @@ ENDPOINTS = (
         "/v1/topics/{ref}",
         "Events behind a position; with Accept: text/event-stream also those that come, from Last-Event-ID on",
         read_topic,
-        query={"after": "integer", "limit": "integer"},
+        query={"after": "integer", "limit": "integer", "wait": "integer"},
     ),
     Endpoint("GET", "/v1/topics/{ref}/groups", "The groups of consumers of a topic", list_groups),
     Endpoint(

@@ -2,10 +2,13 @@
 
 import asyncio
 
-from paddock.core.errors import NotFound
+import msgspec
+
+from paddock.core.errors import NotFound, Stale
 from paddock.store.base import Store
-from paddock.store.conformance.bench import NOW, Check
-from paddock.store.topics import MAX_TRIES, Delivery, NewEvent
+from paddock.store.conformance.bench import NOW, Bench, Check
+from paddock.store.stating import Lease, Place
+from paddock.store.topics import MAX_TRIES, MOST_OWNED, OWNED_BYTES, PAGE_BYTES, Delivery, NewEvent, TopicsFull
 
 TTL = 100
 
@@ -29,9 +32,11 @@ async def keeps_events_once_in_one_order(store: Store) -> None:
     assert [event.position for event in found] == list(range(1, 21))
     again = await store.publish("t", [_event(3), _event(3, "/other"), _event(50), _event(50)], NOW)
     first = next(event.position for event in found if event.event == '{"id":"e3"}')
-    assert again == [first, 21, 22, 22]
+    assert (again.topic, again.positions, again.fresh) == ("t", (first, 21, 22, 22), 2)
     assert [event.position for event in await store.events("t", 20, 1)] == [21]
-    assert ((await store.topic("t")).last, [topic.events for topic in await store.topics()]) == (22, [22])
+    [topic] = await store.topics()
+    assert (topic, topic.last, topic.events, topic.last_at) == (await store.topic("t"), 22, 22, NOW)
+    assert topic.bytes == sum(len(event.event) for event in await store.events("t", 0, 99))
 
 
 async def gives_each_event_to_one_consumer_of_a_group(store: Store) -> None:
@@ -77,6 +82,60 @@ async def drops_what_it_need_not_keep(store: Store) -> None:
     await store.keep_topic("t", 0, 2, NOW)
     await store.publish("t", [_event(at) for at in range(10, 15)], NOW + 1_002)
     assert [event.position for event in await store.events("t", 0, 9)] == [7, 8]
+    topic = await store.topic("t")
+    assert (topic.events, topic.bytes) == (2, sum(len(event.event) for event in await store.events("t", 0, 9)))
+
+
+async def keeps_an_owners_topics_within_bounds(store: Store) -> None:
+    large = [NewEvent(source="/s", id=f"l{at}", event=f'"{"x" * 250_000}{at}"') for at in range(20)]
+    for number in range(5):
+        given = [msgspec.structs.replace(event, id=f"{number}.{event.id}") for event in large]
+        assert (await store.publish("project:p:t", given, NOW)).fresh == 20
+    topic = await store.topic("project:p:t")
+    assert (topic.owner, topic.last) == ("project:p", 100)
+    assert topic.bytes <= OWNED_BYTES < topic.bytes + 300_000
+    page = await store.events("project:p:t", 0, 99)
+    assert sum(len(event.event) for event in page) <= PAGE_BYTES and page[0].position == 101 - topic.events
+    for number in range(MOST_OWNED - 1):
+        await store.publish(f"project:p:t{number}", [_event(1)], NOW)
+    try:
+        await store.publish("project:p:one-more", [_event(1)], NOW)
+        raise AssertionError("an owner had any number of topics")
+    except TopicsFull:
+        assert len(await store.topics_at(Place(space="project", owner="p"))) == MOST_OWNED
+    assert (await store.publish("project:other:t", [_event(1)], NOW)).fresh == 1
+
+
+async def takes_events_of_an_attempt_while_it_holds_its_job(store: Store) -> None:
+    bench = Bench(store)
+    await bench.project()
+    first, second = await bench.agent("a"), await bench.agent("b")
+    await bench.submit({"id": "x"})
+    job = (await bench.beat(first, 1)).granted[0]
+
+    def place(space: str, who: tuple[str, str], epoch: int) -> Place:
+        return Place(space=space, lease=Lease(job=job.id, epoch=epoch, session=who[1], agent=who[0]))
+
+    for space, owner in (("job", job.id), ("project", "p"), ("agent", first[0])):
+        taken = await store.publish("t", [_event(1), _event(1)], NOW, place(space, first, 1))
+        assert (taken.topic, taken.positions, taken.fresh) == (f"{space}:{owner}:t", (1, 1), 1)
+    assert await store.events("none", 0, 9, place("job", first, 1)) == []
+    await store.expire(NOW + 10**6)
+    again = (await bench.beat(second, 1)).granted[0]
+    for act in (
+        store.publish("t", [_event(2)], NOW, place("project", first, 1)),
+        store.events("t", 0, 9, place("project", first, 1)),
+        store.topics_at(place("job", first, 1)),
+    ):
+        try:
+            await act
+            raise AssertionError("an attempt that was replaced went on")
+        except Stale:
+            pass
+    taken = await store.publish("t", [_event(1), _event(2)], NOW, place("job", second, again.epoch))
+    assert taken.positions == (1, 2)  # the job's, whichever attempt speaks
+    found = await store.events("t", 1, 9, place("job", second, again.epoch))
+    assert [event.position for event in found] == [2]
 
 
 CHECKS: tuple[Check, ...] = (
@@ -84,4 +143,6 @@ CHECKS: tuple[Check, ...] = (
     gives_each_event_to_one_consumer_of_a_group,
     gives_again_what_was_not_acknowledged_and_fences_the_late,
     drops_what_it_need_not_keep,
+    keeps_an_owners_topics_within_bounds,
+    takes_events_of_an_attempt_while_it_holds_its_job,
 )

@@ -3,19 +3,42 @@
 from collections.abc import Sequence
 
 from paddock.core.errors import NotFound
+from paddock.store.ops.stating import owner_of
 from paddock.store.ops.work import Work, record, records
-from paddock.store.statements import Tx
-from paddock.store.topics import MAX_TRIES, Delivery, Group, NewEvent, Published, Topic
+from paddock.store.statements import Row, Tx
+from paddock.store.stating import Place
+from paddock.store.topics import (
+    MAX_TRIES,
+    MOST_OWNED,
+    OWNED_BYTES,
+    PAGE_BYTES,
+    Delivery,
+    Group,
+    NewEvent,
+    Published,
+    Taken,
+    Topic,
+    TopicsFull,
+)
 
-# Events that one publication drops at most: retention keeps up as long as no single one brings more.
-_TRIM = 500
+# Events that are read at a time, so that large ones do not fill the memory.
+_READ = 64
 
 
 def keep(work: Work, name: str, keep_ms: int, keep_count: int) -> Topic:
-    """Makes a topic, or sets what it keeps."""
-    if not work.tx.run("add_topic", name=name, keep_ms=keep_ms, keep_count=keep_count, created=work.now):
+    """Makes a topic, or sets what it keeps. Raises: TopicsFull."""
+    if work.tx.one("topic_held", name=name) is None:
+        _add(work, name, keep_ms, keep_count)
+    else:
         work.tx.run("keep_topic", name=name, keep_ms=keep_ms, keep_count=keep_count)
     return find(work.tx, name)
+
+
+def _add(work: Work, name: str, keep_ms: int, keep_count: int) -> None:
+    owner = name.rpartition(":")[0]
+    if owner and work.tx.value("topics_of", owner=owner) >= MOST_OWNED:
+        raise TopicsFull(f"{owner} has as many topics as it may have: {MOST_OWNED}")
+    work.tx.run("add_topic", name=name, owner=owner, keep_ms=keep_ms, keep_count=keep_count, created=work.now)
 
 
 def find(tx: Tx, name: str) -> Topic:
@@ -26,43 +49,92 @@ def find(tx: Tx, name: str) -> Topic:
     return record(Topic, row)
 
 
-def publish(work: Work, name: str, events: Sequence[NewEvent]) -> list[int]:
-    """Stores events; returns the position of each, for one that is known that of the first."""
-    if work.tx.one("topic", name=name) is None:
-        keep(work, name, 0, 0)
-    topic = find(work.tx, name)
-    last = topic.last
+def listed(tx: Tx, most: int) -> list[Topic]:
+    """Topics in the order of their names."""
+    return records(Topic, tx.all("topics", most=most))
+
+
+def at(tx: Tx, place: Place) -> list[Topic]:
+    """The topics of a place. Raises: Stale."""
+    return records(Topic, tx.all("topics_owned", owner=name_at(tx, place, "").rpartition(":")[0]))
+
+
+def name_at(tx: Tx, place: Place | None, topic: str) -> str:
+    """A topic's whole name; an attempt's place is what its lease says here and now. Raises: Stale."""
+    if place is None:
+        return topic
+    where = owner_of(tx, place)
+    return f"{where['space']}:{where['owner']}:{topic}"
+
+
+def publish(work: Work, topic: str, events: Sequence[NewEvent], place: Place | None) -> Taken:
+    """Stores events, each once, at the next positions. Raises: TopicsFull, Stale."""
+    name = name_at(work.tx, place, topic)
+    there = work.tx.one("topic_held", name=name)
+    if there is None:
+        _add(work, name, 0, 0)
+        there = work.tx.one("topic_held", name=name)
+        assert there is not None
+    last, size = int(there["last"]), int(there["bytes"])
     positions = []
     for event in events:
         known = work.tx.value("event_known", topic=name, source=event.source, id=event.id)
         if known is None:
             last += 1
-            work.tx.run(
-                "add_event",
-                topic=name,
-                position=last,
-                at=work.now,
-                source=event.source,
-                id=event.id,
-                event=event.event,
-            )
+            size += len(event.event.encode())
+            row = {"source": event.source, "id": event.id, "event": event.event}
+            work.tx.run("add_event", topic=name, position=last, at=work.now, **row)
         positions.append(last if known is None else int(known))
-    work.tx.run("move_topic", name=name, last=last)
-    _trim(work, topic, last)
-    return positions
+    fresh = last - int(there["last"])
+    if fresh:
+        size -= _trim(work, name, {**there, "last": last, "bytes": size}, 2 * fresh + 50)
+        work.tx.run("move_topic", name=name, last=last, bytes=max(size, 0))
+    return Taken(topic=name, positions=tuple(positions), fresh=fresh)
 
 
-def _trim(work: Work, topic: Topic, last: int) -> None:
-    if topic.keep_count:
-        work.tx.run("drop_counted", topic=topic.name, until=last - topic.keep_count, most=_TRIM)
-    if topic.keep_ms:
-        work.tx.run("drop_aged", topic=topic.name, before=work.now - topic.keep_ms, most=_TRIM)
+def _trim(work: Work, name: str, topic: Row, most: int) -> int:
+    """Drops from the front what need not be kept, at most so many events; returns their bytes."""
+    room = OWNED_BYTES if topic["owner"] else 0
+    if not (topic["keep_ms"] or topic["keep_count"] or room):
+        return 0
+    until, freed = 0, 0
+    for at_once in (1, most):  # mostly the first stays, and nothing more is read
+        until, freed = 0, 0
+        for row in work.tx.all("events_first", topic=name, most=at_once):
+            old = topic["keep_ms"] and row["at"] < work.now - topic["keep_ms"]
+            behind = topic["keep_count"] and row["position"] <= topic["last"] - topic["keep_count"]
+            if not (old or behind or (room and topic["bytes"] - freed > room)):
+                break
+            until, freed = int(row["position"]), freed + int(row["size"])
+        if not until:
+            return 0
+    work.tx.run("drop_events", topic=name, until=until)
+    work.tx.run("drop_deliveries", topic=name, until=until)
+    return freed
 
 
-def after(tx: Tx, name: str, position: int, most: int) -> list[Published]:
-    """Events behind a position. Raises: NotFound."""
-    find(tx, name)
-    return records(Published, tx.all("events_after", topic=name, after=position, most=most))
+def after(tx: Tx, topic: str, position: int, most: int, place: Place | None = None) -> list[Published]:
+    """Events behind a position, as many as an answer holds. Raises: NotFound, or with a place Stale."""
+    name = name_at(tx, place, topic)
+    if place is None:
+        find(tx, name)
+    return _page(tx, name, position, most)
+
+
+def _page(tx: Tx, name: str, position: int, most: int) -> list[Published]:
+    found: list[Published] = []
+    size = 0
+    while len(found) < most:
+        rows = tx.all("events_after", topic=name, after=position, most=min(_READ, most - len(found)))
+        for row in rows:
+            size += len(row["event"])
+            if found and size > PAGE_BYTES:
+                return found
+            found.append(record(Published, row))
+            position = found[-1].position
+        if len(rows) < _READ:
+            break
+    return found
 
 
 def groups(tx: Tx, name: str) -> list[Group]:
@@ -90,9 +162,7 @@ def _again(work: Work, name: str, group: str, consumer: str, most: int, ttl: int
     """Deliveries that nobody acknowledged in time; one that was tried too often is put aside."""
     given = []
     for row in work.tx.all("deliveries_over", topic=name, name=group, now=work.now, most=most):
-        if row["event"] is None:  # retention took it
-            work.tx.run("drop_lost", topic=name, name=group, position=row["position"])
-        elif row["tries"] >= MAX_TRIES:
+        if row["tries"] >= MAX_TRIES:
             _set(work, name, group, row["position"], consumer="", tries=row["tries"], dead=1, until=work.now)
         else:
             given.append(_give(work, name, group, consumer, row, ttl))

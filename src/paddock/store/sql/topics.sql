@@ -1,20 +1,38 @@
 -- name: add_topic
-INSERT INTO topics (name, keep_ms, keep_count, created) VALUES (:name, :keep_ms, :keep_count, :created)
+INSERT INTO topics (name, owner, keep_ms, keep_count, created)
+VALUES (:name, :owner, :keep_ms, :keep_count, :created)
 ON CONFLICT (name) DO NOTHING;
 
 -- name: keep_topic
 UPDATE topics SET keep_ms = :keep_ms, keep_count = :keep_count WHERE name = :name;
 
+-- Positions have no gaps, and what is dropped is dropped from the front: the first and the last say how many there are.
 -- name: topic
-SELECT name, keep_ms, keep_count, last, created FROM topics WHERE name = :name;
+SELECT name, owner, keep_ms, keep_count, last, created, bytes,
+    coalesce(last + 1 - (SELECT min(position) FROM events WHERE events.topic = topics.name), 0) AS events,
+    (SELECT at FROM events WHERE events.topic = topics.name AND events.position = topics.last) AS last_at
+FROM topics WHERE name = :name;
 
 -- name: topics
-SELECT name, keep_ms, keep_count, last, created,
-    (SELECT count(*) FROM events WHERE events.topic = topics.name) AS events
-FROM topics ORDER BY name;
+SELECT name, owner, keep_ms, keep_count, last, created, bytes,
+    coalesce(last + 1 - (SELECT min(position) FROM events WHERE events.topic = topics.name), 0) AS events,
+    (SELECT at FROM events WHERE events.topic = topics.name AND events.position = topics.last) AS last_at
+FROM topics ORDER BY name LIMIT :most;
+
+-- name: topics_owned
+SELECT name, owner, keep_ms, keep_count, last, created, bytes,
+    coalesce(last + 1 - (SELECT min(position) FROM events WHERE events.topic = topics.name), 0) AS events,
+    (SELECT at FROM events WHERE events.topic = topics.name AND events.position = topics.last) AS last_at
+FROM topics WHERE owner = :owner ORDER BY name;
+
+-- name: topic_held
+SELECT owner, keep_ms, keep_count, last, bytes FROM topics WHERE name = :name;
+
+-- name: topics_of
+SELECT count(*) FROM topics WHERE owner = :owner;
 
 -- name: move_topic
-UPDATE topics SET last = :last WHERE name = :name;
+UPDATE topics SET last = :last, bytes = :bytes WHERE name = :name;
 
 -- name: event_known
 SELECT position FROM events WHERE topic = :topic AND source = :source AND id = :id;
@@ -25,13 +43,15 @@ INSERT INTO events (topic, position, at, source, id, event) VALUES (:topic, :pos
 -- name: events_after
 SELECT position, at, event FROM events WHERE topic = :topic AND position > :after ORDER BY position LIMIT :most;
 
--- name: drop_counted
-DELETE FROM events WHERE topic = :topic AND position <= :until AND position IN (
-    SELECT position FROM events WHERE topic = :topic ORDER BY position LIMIT :most);
+-- name: events_first
+SELECT position, at, octet_length(event) AS size FROM events WHERE topic = :topic ORDER BY position LIMIT :most;
 
--- name: drop_aged
-DELETE FROM events WHERE topic = :topic AND at < :before AND position IN (
-    SELECT position FROM events WHERE topic = :topic ORDER BY position LIMIT :most);
+-- name: drop_events
+DELETE FROM events WHERE topic = :topic AND position <= :until;
+
+-- name: drop_deliveries
+DELETE FROM deliveries WHERE topic = :topic AND position <= :until
+    AND name IN (SELECT name FROM consumers WHERE consumers.topic = :topic);
 
 -- name: group
 SELECT topic, name, next, created FROM consumers WHERE topic = :topic AND name = :name;
@@ -53,7 +73,7 @@ UPDATE consumers SET next = :next WHERE topic = :topic AND name = :name;
 
 -- name: deliveries_over
 SELECT d.position, d.tries, events.at, events.event FROM deliveries AS d
-LEFT JOIN events ON events.topic = d.topic AND events.position = d.position
+JOIN events ON events.topic = d.topic AND events.position = d.position
 WHERE d.topic = :topic AND d.name = :name AND d.dead = 0 AND d.until <= :now ORDER BY d.position LIMIT :most;
 
 -- name: set_delivery
@@ -64,9 +84,6 @@ ON CONFLICT (topic, name, position) DO UPDATE SET token = excluded.token, consum
 
 -- name: drop_delivery
 DELETE FROM deliveries WHERE topic = :topic AND name = :name AND token = :token;
-
--- name: drop_lost
-DELETE FROM deliveries WHERE topic = :topic AND name = :name AND position = :position;
 
 -- name: return_delivery
 UPDATE deliveries SET until = :now WHERE topic = :topic AND name = :name AND token = :token AND dead = 0;
