@@ -63,7 +63,7 @@ def test_the_openapi_document_is_whole(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1") and document["info"]["title"] == "Paddock"
     table = {(endpoint.method.lower(), shown(endpoint.path)) for endpoint in ENDPOINTS}
     listed = {(method, path) for path, methods in document["paths"].items() for method in methods}
-    agents = {("post", f"/v1/{path}") for path in ("beat", "activate", "jobs/{ref}/log", "agent-state")}
+    agents = {("post", f"/v1/{path}") for path in ("beat", "activate", "jobs/{ref}/log", "agent-state", "agent-topics")}
     agents.add(("get", "/v1/wake"))
     assert listed == table | agents
     for schema in document["components"]["schemas"].values():

@@ -10,7 +10,7 @@ SOURCE = Path(paddock.__file__).parents[1]
 CODE = f"""
 import sys
 sys.path.insert(0, {str(SOURCE)!r})
-import paddock.client, paddock.state
+import paddock.client, paddock.state, paddock.topics
 loaded = {{name.partition(".")[0] for name in sys.modules}} - set(sys.stdlib_module_names) - {{"paddock", "__main__"}}
 assert not loaded, loaded
 """

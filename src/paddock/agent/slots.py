@@ -16,6 +16,7 @@ from paddock.agent.http import Client
 from paddock.agent.journal import Journal
 from paddock.agent.local_socket import LocalSocket
 from paddock.agent.local_state import LocalState
+from paddock.agent.local_topics import LocalTopics
 from paddock.agent.shipping import Stream
 from paddock.agent.status import Status
 from paddock.core.errors import PaddockError
@@ -180,8 +181,9 @@ class Slots:
         assert self.key is not None
         client = Client(self._config.server)  # of its own: what a run asks for is in nobody's way
         state = LocalState(client, self.agent, self.key, order, self._session)
+        topics = LocalTopics(client, self._config.server, self.agent, self.key, order, self._session)
         try:
-            async with LocalSocket({"state": state.handle}, job_user()).open(folder):
+            async with LocalSocket({"state": state.handle, "topics": topics.handle}, job_user()).open(folder):
                 yield
         finally:
             await client.close()

@@ -25,7 +25,7 @@ class TooLarge(ClientError):
 
 
 class Full(ClientError):
-    """The owner has as many keys or bytes as it may have."""
+    """The owner has as many keys, bytes or topics as it may have."""
 
 
 class Stale(ClientError):
@@ -50,7 +50,9 @@ class Conflict(ClientError):
 _BY_STATUS: dict[int, type[ClientError]] = {404: NotFound, 413: TooLarge, 429: Unreachable, 503: Unreachable}
 _BY_CODE: dict[str, type[ClientError]] = {
     "value_too_large": TooLarge,
+    "events_too_large": TooLarge,
     "state_full": Full,
+    "topics_full": Full,
     "stale_lease": Stale,
     "stale_session": Stale,
 }

@@ -1,10 +1,12 @@
 """The control plane's API for programs of operators."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from paddock.client.registry import Agent, agent_of
 from paddock.client.state import State
+from paddock.client.topics import Topic
 from paddock.client.transport import Transport
 
 Json = dict[str, Any]
@@ -62,6 +64,45 @@ class Client:
     def state(self, space: str, owner: str) -> State:
         """The keys of a job or an agent, by id or name, or of a project; `space` is `job`, `project` or `agent`."""
         return State(self.transport, f"/v1/state/{space}/{owner}")
+
+    def topics(self) -> list[Json]:
+        """Every topic: its name, latest position, events and bytes that are kept, and what it keeps."""
+        found: Any = self.transport.call("GET", "/v1/topics").json()
+        return list(found)
+
+    def topic(self, name: str, source: str = "/programs") -> Topic:
+        """A topic by its name, or by `project:PROJECT:NAME`, `job:JOB:NAME` or `agent:AGENT:NAME`.
+
+        `source` is what its events say they come from.
+        """
+        return Topic(self.transport, f"/v1/topics/{name}", source)
+
+    def keep_topic(self, name: str, *, seconds: int = 0, count: int = 0) -> Json:
+        """Makes a topic, or sets what it keeps: events of so many seconds, and so many; 0 is no bound."""
+        body = {"name": name, "keep_seconds": seconds, "keep_count": count}
+        return _mapping(self._post("/v1/topics", body))
+
+    def registry(
+        self,
+        *,
+        capability: Sequence[str] = (),
+        kind: Sequence[str] = (),
+        label: Sequence[str] = (),
+        healthy: bool | None = None,
+    ) -> Iterator[Agent]:
+        """The live agents that can do all of this, in the order of their ids; read a page at a time.
+
+        A label is `key` or `key=value`; `healthy` None asks for both.
+        """
+        asked: dict[str, Any] = {"capability": capability, "kind": kind, "label": label, "limit": 500}
+        asked["healthy"] = {None: "any", True: "true", False: "false"}[healthy]
+        while True:
+            answer = self.transport.call("GET", "/v1/registry", query=asked)
+            found: Any = answer.json()
+            yield from (agent_of(raw) for raw in found)
+            if "paddock-next" not in answer.headers:
+                return
+            asked["after"] = answer.headers["paddock-next"]
 
     def _post(self, path: str, body: object) -> object:
         headers = {"Content-Type": "application/json"}

@@ -69,8 +69,8 @@ class Transport:
 
         Raises: ClientError as the server says it, Unreachable.
         """
-        asked = {name: value for name, value in (query or {}).items() if value not in (None, "")}
-        where = quote(path) + (f"?{urlencode(asked)}" if asked else "")
+        asked = {name: value for name, value in (query or {}).items() if value not in (None, "", ())}
+        where = quote(path) + (f"?{urlencode(asked, doseq=True)}" if asked else "")
         deadline, sent = time.monotonic() + self._patience, 0
         while True:
             sent += 1

@@ -140,7 +140,8 @@ async def act(control: Control, agent: str, call: StateCall, data: bytes) -> tup
     try:
         return await _do(control, Place(space=call.space, lease=lease), call, data)
     except Stale as error:
-        await _note_refusal(control, lease, call)
+        facts = {"epoch": call.epoch, "op": call.op, "space": call.space}
+        await note_refusal(control, lease, "state.refused", facts)
         return _refusal(error), b""
     except PaddockError as error:
         return _refusal(error), b""
@@ -228,15 +229,15 @@ def _refusal(error: PaddockError) -> StateAnswer:
     )
 
 
-async def _note_refusal(control: Control, lease: Lease, call: StateCall) -> None:
+async def note_refusal(control: Control, lease: Lease, kind: str, facts: dict[str, object]) -> None:
+    """Tells the journal, once, that an attempt went on after its lease."""
     known = (lease.job, lease.epoch)
     if known in control.state_refused:
         return
     if len(control.state_refused) >= _MOST_TOLD:
         control.state_refused.clear()
     control.state_refused.add(known)
-    data = {"epoch": lease.epoch, "op": call.op, "space": call.space}
-    await control.store.note("state.refused", lease.job, lease.agent, data, control.clock.now())
+    await control.store.note(kind, lease.job, lease.agent, facts, control.clock.now())
 
 
 async def sweep(control: Control, now: int) -> None:

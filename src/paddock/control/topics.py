@@ -13,14 +13,12 @@ from paddock.core.cloudevents import MAX_BATCH, check_event, check_topic
 from paddock.core.errors import BadInput
 from paddock.store.stating import Place
 from paddock.store.topics import Delivery, NewEvent, Published, Taken, Topic
+from paddock.wire.topics import PAGE
 
 # What a bus calls news of a topic.
 _NEWS = "topic/"
-PAGE = 500
 # Seconds after which a follower looks for itself: news may be lost on the way.
 LOOK_S = 7.0
-# Seconds for which a question may wait for its answer.
-WAIT_S = 25
 
 # Reads a page of events behind a position.
 Read = Callable[[int], Awaitable[list[Published]]]

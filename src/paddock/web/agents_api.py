@@ -1,4 +1,4 @@
-"""What agents ask for, answered without a framework: beat, wake, log, state."""
+"""What agents ask for, answered without a framework: beat, wake, log, state, topics."""
 
 import asyncio
 import random
@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from paddock.control import state
+from paddock.control import state, topic_calls
 from paddock.control.activate import activate
 from paddock.control.beat import beat
 from paddock.control.logs import take_chunk
@@ -86,7 +86,7 @@ class AgentApi:
     def takes(self, method: str, path: str) -> bool:
         """Whether a request is an agent's."""
         if method == "POST":
-            return path in ("/v1/beat", "/v1/activate", "/v1/agent-state") or (
+            return path in ("/v1/beat", "/v1/activate", "/v1/agent-state", "/v1/agent-topics") or (
                 path.startswith("/v1/jobs/") and path.endswith("/log")
             )
         return path == "/v1/wake"
@@ -108,6 +108,9 @@ class AgentApi:
             elif path == "/v1/agent-state":
                 await self._check(agent, signature, body, "state")
                 out = await state.answer(self._control, agent, body)
+            elif path == "/v1/agent-topics":
+                await self._check(agent, signature, body, "topics")
+                out = await topic_calls.answer(self._control, agent, body)
             else:
                 out = await self._log(path, agent, signature, body)
         except PaddockError as error:

@@ -47,6 +47,7 @@ def document() -> dict[str, Any]:
     paths["/v1/activate"] = {"post": _signed("Redeems an activation token", "Activation", "Activated")}
     paths["/v1/wake"] = {"get": {"summary": "Says when to beat", "responses": _responses("text/event-stream")}}
     paths["/v1/agent-state"] = {"post": _signed_bytes("A signed call of an attempt to what jobs remember")}
+    paths["/v1/agent-topics"] = {"post": _signed_bytes("A signed call of an attempt to topics")}
     paths["/v1/jobs/{ref}/log"]["post"] = {
         "summary": "A signed chunk of a run's output",
         "parameters": _path_parameters("/v1/jobs/{ref}/log"),

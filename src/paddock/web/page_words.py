@@ -68,6 +68,7 @@ SENTENCES: Mapping[str, str] = {
     "state.set": "an operator set {key} of the {space} {owner}",
     "token.minted": "an activation token was made",
     "token.refused": "an activation token was refused",
+    "topic.refused": "{job}: {agent} no longer holds it, and nothing of what it said was published",
     "wip.kept": "{job}: {agent} saved the work of attempt {epoch}",
 }
 

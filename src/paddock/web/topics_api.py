@@ -13,6 +13,7 @@ from paddock.core.cloudevents import check_topic, from_headers, to_headers
 from paddock.core.errors import BadInput, NotFound
 from paddock.web.agents_api import read_body
 from paddock.web.endpoint import INERT, Endpoint, control_of, json_of
+from paddock.wire.topics import PAGE, WAIT_S
 
 _MAX_BODY = 8 << 20
 _MAX_TAKE = 1_000
@@ -57,16 +58,18 @@ async def publish(request: Request) -> Response:
 async def read_topic(request: Request) -> Response:
     control, query = control_of(request), request.query_params
     topic = await topics.name_of(control, request.path_params["ref"], writing=False)
-    after = _number(request.headers.get("last-event-id") or query.get("after", "0"), "after", 0, 2**53)
+    given = request.headers.get("last-event-id") or query.get("after", "0")
+    after = (await control.store.topic(topic)).last if given == "latest" else _number(given, "after", 0, 2**53)
     if "text/event-stream" in request.headers.get("accept", ""):
         await control.store.topic(topic)
         stream = _stream(request, topic, after)
         return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
-    most = _number(query.get("limit", "100"), "limit", 1, topics.PAGE)
-    seconds = _number(query.get("wait", "0"), "wait", 0, topics.WAIT_S)
+    most = _number(query.get("limit", "100"), "limit", 1, PAGE)
+    seconds = _number(query.get("wait", "0"), "wait", 0, WAIT_S)
     found = await topics.wait(control, topic, topics.stored(control, topic, most), after, seconds)
     media = _BATCH if _BATCH in request.headers.get("accept", "") else "application/json"
-    return JSONResponse([topics.event_of(event) for event in found], media_type=media)
+    headers = {"Paddock-Position": str(found[-1].position if found else after)}
+    return JSONResponse([topics.event_of(event) for event in found], media_type=media, headers=headers)
 
 
 async def read_event(request: Request) -> Response:
@@ -201,7 +204,7 @@ ENDPOINTS = (
     Endpoint(
         "GET",
         "/v1/topics/{ref}",
-        "Events behind a position; with Accept: text/event-stream also those that come, from Last-Event-ID on",
+        "Events behind a position or `latest`, waited for if asked; as text/event-stream also those that come",
         read_topic,
         query={"after": "integer", "limit": "integer", "wait": "integer"},
     ),
