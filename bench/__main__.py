@@ -1,4 +1,4 @@
-"""`python -m bench [--json] [--quick] [NAME…]`: measures the budgets. Exit code 1 when one is missed."""
+"""`python -m bench [--json] [--quick] [--full] [NAME…]`: measures the budgets. Exit code 1 when one is missed."""
 
 import argparse
 import importlib
@@ -11,7 +11,7 @@ from bench.place import temporary
 from bench.report import Report, say
 
 # What runs, in this order; each is a module of this folder.
-BENCHES = ("cli", "agent_memory", "dispatch", "jobs", "beats", "worktrees", "idle")
+BENCHES = ("cli", "agent_memory", "dispatch", "jobs", "beats", "worktrees", "wake", "idle", "growth")
 
 
 def main() -> int:
@@ -20,6 +20,9 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(BENCHES)}")
     parser.add_argument("--json", action="store_true", help="one JSON object per bench, one per line")
     parser.add_argument("--quick", action="store_true", help="a smoke run; its figures mean nothing and miss nothing")
+    parser.add_argument(
+        "--full", action="store_true", help="growth: also ten million finished jobs; gigabytes, minutes"
+    )
     given = parser.parse_args()
     unknown = [name for name in given.names if name not in BENCHES]
     if unknown:
@@ -28,7 +31,7 @@ def main() -> int:
     missed: list[str] = []
     for name in given.names or BENCHES:
         began = time.monotonic()
-        report = run(name, quick=given.quick)
+        report = run(name, quick=given.quick, full=given.full)
         say(f"{name}: {time.monotonic() - began:.0f} s")
         print(report.json().decode() if given.json else report.table(), flush=True)
         missed += [f"{name}.{figure}" for figure in report.missed]
@@ -37,9 +40,9 @@ def main() -> int:
     return 1 if missed and not given.quick else 0
 
 
-def run(name: str, *, quick: bool) -> Report:
+def run(name: str, *, quick: bool, full: bool = False) -> Report:
     """One bench in a place of its own."""
-    with temporary(quick=quick) as place:
+    with temporary(quick=quick, full=full) as place:
         report: Report = importlib.import_module(f"bench.{name}").measure(place)
         return report
 

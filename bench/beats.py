@@ -75,18 +75,18 @@ def measure(place: Place) -> Report:
 async def _session(
     fleet: Fleet, signer: Signer, shape: Shape, runs: int
 ) -> tuple[dict[str, float], dict[str, float], list[dict[str, float]]]:
-    async with asyncio.timeout(LONGEST_S), _pool(fleet.port, shape.connections) as pool:
+    async with asyncio.timeout(LONGEST_S), open_pool(fleet.port, shape.connections) as pool:
         agents = range(shape.workers, shape.workers + min(shape.beats, shape.agents - shape.workers))
         say("beats: every agent's first beat since the start of the control plane")
         first = await flood(pool, simulated.idle_beats(signer, fleet.port, agents, 1), 64)
         say("beats: the floor")
         floor = await _floor(fleet, pool, shape)
         found = []
-        async with _workers(fleet, signer, pool, shape) as workers:
+        async with working(fleet, signer, pool, shape) as workers:
             for run in range(runs):
                 say(f"beats: run {run + 1} of {runs}, {shape.seconds:.0f} s")
                 beats = simulated.idle_beats(signer, fleet.port, agents, 2 + run)
-                found.append(await _run(fleet, pool, workers, beats, shape))
+                found.append(await one_round(fleet, pool, workers, beats, shape))
         rest = {
             "first_beats_per_s": first,
             "server_rss_mb": memory_mb(fleet.pid)["rss_mb"],
@@ -126,7 +126,8 @@ class Workers:
         return sum(worker.failed for worker in self.all)
 
 
-async def _run(fleet: Fleet, pool: Pool, workers: Workers, beats: list[bytes], shape: Shape) -> dict[str, float]:
+async def one_round(fleet: Fleet, pool: Pool, workers: Workers, beats: list[bytes], shape: Shape) -> dict[str, float]:
+    """Offers these beats and, beside them, jobs; what became of both."""
     workers.took_ms.clear()
     workers.submit_ms.clear()
     done, refused = workers.done, workers.failed
@@ -162,6 +163,8 @@ def _figures(offered: Offered, workers: Workers, core_share: float, jobs: int, r
 async def _submit(pool: Pool, port: int, workers: Workers, shape: Shape) -> None:
     """Offers jobs in small batches at an even rate."""
     size = round(shape.jobs_per_s / shape.batches_per_s)
+    if not size:
+        return
     jobs = [{"id": f"n{at}", "kind": "noop", "payload": {}} for at in range(size)]
     data = request("POST", "/v1/jobs", port, json.dumps({"project": "bench", "jobs": jobs}).encode())
     due = time.perf_counter()
@@ -175,7 +178,8 @@ async def _submit(pool: Pool, port: int, workers: Workers, shape: Shape) -> None
 
 
 @asynccontextmanager
-async def _pool(port: int, connections: int) -> AsyncIterator[Pool]:
+async def open_pool(port: int, connections: int) -> AsyncIterator[Pool]:
+    """Kept connections, closed on the way out."""
     pool = Pool(port)
     try:
         await pool.open(connections)
@@ -185,7 +189,7 @@ async def _pool(port: int, connections: int) -> AsyncIterator[Pool]:
 
 
 @asynccontextmanager
-async def _workers(fleet: Fleet, signer: Signer, pool: Pool, shape: Shape) -> AsyncIterator[Workers]:
+async def working(fleet: Fleet, signer: Signer, pool: Pool, shape: Shape) -> AsyncIterator[Workers]:
     """Workers that have beaten once and listen on their push channels."""
     workers = Workers()
     channels: list[asyncio.BaseTransport] = []

@@ -32,10 +32,10 @@ def measure(place: Place) -> Report:
     with running(place, "dispatch", server) as fleet:
         fleet.add_project()
         fleet.add_agent(load)
-        _sample(fleet, 10)
+        sample(fleet, 10)
         for run in range(runs):
             say(f"dispatch: run {run + 1} of {runs}, {samples} jobs")
-            found.append(_sample(fleet, samples))
+            found.append(sample(fleet, samples))
         floor = {
             "round_trip_ms_p50": _round_trip_ms(samples),
             "commit_ms_p50": fsync_ms(place.path, samples, PAUSE_S / 2),
@@ -56,7 +56,7 @@ def measure(place: Place) -> Report:
     )
 
 
-def _sample(fleet: Fleet, samples: int) -> list[float]:
+def sample(fleet: Fleet, samples: int) -> list[float]:
     """Milliseconds from before the POST to the run's start, job by job."""
     submitted: dict[str, int] = {}
     for at in range(samples):

@@ -91,6 +91,7 @@ class Fleet:
 
     def metric(self, name: str) -> float:
         """A figure without labels of the control plane's own."""
+        self._link.close()  # between two looks the control plane may let go of it
         lines = self._ask("GET", "/metrics", None).decode().splitlines()
         return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
 

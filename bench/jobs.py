@@ -1,6 +1,7 @@
 """Jobs end to end: submitted, signed, verified, run by real agents, each outcome on disk."""
 
 import time
+from collections.abc import Sequence
 
 import uvloop
 
@@ -26,7 +27,7 @@ def measure(place: Place) -> Report:
             fleet.add_agent(load, "--slots", str(SLOTS))
         for run in range(runs):
             say(f"jobs: run {run + 1} of {runs}, {jobs:,} jobs")
-            found.append(_run(fleet, jobs))
+            found.append(run_jobs([fleet], jobs))
         with on_core(load):
             bare = uvloop.run(_health_per_s(fleet.port, jobs))
     with on_core(server):
@@ -43,12 +44,15 @@ def measure(place: Place) -> Report:
     )
 
 
-def _run(fleet: Fleet, jobs: int) -> dict[str, float]:
-    batches = []
+def run_jobs(fleets: Sequence[Fleet], jobs: int) -> dict[str, float]:
+    """Runs so many jobs end to end; their batches go to these control planes in turn."""
+    fleet = fleets[0]
+    batches: list[str] = []
     began, clock = time.time(), time.perf_counter()
     for first in range(0, jobs, BATCH):
-        batch = [{"id": f"n{at}", "kind": "noop", "payload": {}} for at in range(first, min(first + BATCH, jobs))]
-        batches.append(fleet.post("/v1/jobs", {"project": "bench", "jobs": batch})["batch"])
+        listed = [{"id": f"n{at}", "kind": "noop", "payload": {}} for at in range(first, min(first + BATCH, jobs))]
+        taker = fleets[len(batches) % len(fleets)]
+        batches.append(taker.post("/v1/jobs", {"project": "bench", "jobs": listed})["batch"])
     submitted = time.perf_counter() - clock
     deadline = time.monotonic() + LONGEST_S
     for batch in batches:  # one after the other, so that watching costs little

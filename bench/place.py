@@ -11,13 +11,19 @@ from pathlib import Path
 
 from bench.report import say
 
+ANYWHERE = -1
+
 
 @dataclass(frozen=True)
 class Place:
-    """`path` is the bench's own and is gone afterwards. `quick` asks for a smoke run, whose figures mean nothing."""
+    """`path` is the bench's own and is gone afterwards. `quick` asks for a smoke run, whose figures mean nothing.
+
+    `full` asks for sizes that take gigabytes and minutes.
+    """
 
     path: Path
     quick: bool = False
+    full: bool = False
 
     def folder(self, name: str) -> Path:
         """A new folder below the place."""
@@ -28,12 +34,12 @@ class Place:
 
 
 @contextmanager
-def temporary(*, quick: bool) -> Iterator[Place]:
+def temporary(*, quick: bool, full: bool = False) -> Iterator[Place]:
     """A place below BENCH_DIR (default: /tmp), removed on the way out."""
     path = Path(tempfile.mkdtemp(prefix="paddock-bench-", dir=os.environ.get("BENCH_DIR", "/tmp")))  # noqa: S108
     path.chmod(0o711)
     try:
-        yield Place(path, quick)
+        yield Place(path, quick, full)
     finally:
         shutil.rmtree(path, onerror=_complain)
 
@@ -51,7 +57,10 @@ def cores() -> tuple[int, int]:
 
 @contextmanager
 def on_core(core: int) -> Iterator[None]:
-    """Runs this thread, and what is started meanwhile, on one core."""
+    """Runs this thread, and what is started meanwhile, on one core; `ANYWHERE` leaves it to the kernel."""
+    if core == ANYWHERE:
+        yield
+        return
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:

@@ -8,17 +8,21 @@ _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
 def memory_mb(pid: int) -> dict[str, float]:
-    """Resident, proportional and private memory in MB of 2^20 bytes."""
+    """Resident, proportional, private and anonymous (not of files) memory in MB of 2^20 bytes."""
     found: dict[str, int] = {}
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
         name, value = line.split(":")
         found[name] = int(value.split()[0])
     private = found["Private_Clean"] + found["Private_Dirty"]
-    return {"rss_mb": found["Rss"] / 1024, "pss_mb": found["Pss"] / 1024, "private_mb": private / 1024}
+    sizes = {"rss": found["Rss"], "pss": found["Pss"], "private": private, "anonymous": found["Anonymous"]}
+    return {f"{name}_mb": size / 1024 for name, size in sizes.items()}
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time that a process has used."""
+    """Processor time that a process has used, to the nanosecond where the kernel tells it of its threads."""
+    told = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/schedstat")]
+    if told:
+        return sum(int(thread[0]) for thread in told) / 1e9
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) * _TICK_S
 
@@ -41,6 +45,10 @@ class CpuShare:
         """Seconds since."""
         return time.monotonic() - self._began
 
+    def used(self) -> float:
+        """Processor seconds used since."""
+        return cpu_seconds(self._pid) - self._used
+
     def value(self) -> float:
         """1.0 is one whole core."""
-        return (cpu_seconds(self._pid) - self._used) / self.seconds()
+        return self.used() / self.seconds()

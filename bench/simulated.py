@@ -79,11 +79,11 @@ def signed(beat: Beat, signer: Signer, port: int) -> bytes:
     return request("POST", "/v1/beat", port, body, headers)
 
 
-def idle_beats(signer: Signer, port: int, agents: Sequence[int], seq: int) -> list[bytes]:
-    """One beat of each of these idle agents, ready to be sent."""
+def idle_beats(signer: Signer, port: int, agents: Sequence[int], seq: int, want: int = 4) -> list[bytes]:
+    """One beat of each of these idle agents, with so many free slots, ready to be sent."""
     now = time.time_ns() // 1_000_000
     return [
-        signed(Beat(agent=agent_id(at), session=session_id(at), seq=seq, sent=now, want=4), signer, port)
+        signed(Beat(agent=agent_id(at), session=session_id(at), seq=seq, sent=now, want=want), signer, port)
         for at in agents
     ]
 
@@ -149,19 +149,30 @@ class Worker:
 
 
 class _Wakes(asyncio.Protocol):
-    """A worker's push channel."""
+    """An agent's push channel."""
 
     def __init__(self, kick: Callable[[], None]) -> None:
         self._kick = kick
+        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def data_received(self, data: bytes) -> None:
+        if not self.opened.done():
+            if b" 200 " not in data and b": awake" not in data:
+                self.opened.set_exception(RuntimeError(f"the channel does not open: {data[:200]!r}"))
+            elif b": awake" in data:
+                self.opened.set_result(None)
         if b"data:" in data:
             self._kick()
 
+    def connection_lost(self, _error: Exception | None) -> None:
+        if not self.opened.done():
+            self.opened.set_exception(RuntimeError("the channel was closed"))
 
-async def listen(bearer: str, kick: Callable[[], None], port: int) -> asyncio.BaseTransport:
-    """Opens the push channel of an agent that has its bearer."""
+
+async def listen(bearer: str, kick: Callable[[], None], port: int) -> asyncio.Transport:
+    """The push channel of an agent that has its bearer, once it is open."""
     asked = request("GET", "/v1/wake", port, headers={"authorization": f"Bearer {bearer}"})
-    transport, _ = await asyncio.get_running_loop().create_connection(lambda: _Wakes(kick), "127.0.0.1", port)
+    transport, channel = await asyncio.get_running_loop().create_connection(lambda: _Wakes(kick), "127.0.0.1", port)
     transport.write(asked)
+    await channel.opened
     return transport
