@@ -66,7 +66,9 @@ def call(checkout: Path, *args: str) -> tuple[int, str, str]:
 def test_help_names_every_verb(checkout: Path) -> None:
     code, out, err = call(checkout, "help")
     assert (code, err) == (0, "")
-    assert all(f"\n  {verb} " in out for verb in ("demo", "serve", "paddock", "test", "check", "bench", "help"))
+    assert all(
+        f"\n  {verb} " in out for verb in ("demo", "serve", "paddock", "test", "check", "bench", "chaos", "help")
+    )
 
 
 def test_an_unknown_verb_is_bad_input(checkout: Path) -> None:

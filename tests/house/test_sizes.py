@@ -12,8 +12,9 @@ MODULE, FUNCTION, MEDIAN = 400, 60, 140
 
 
 def modules() -> list[Path]:
-    """The product's modules; the demo's sample project is data."""
-    return [path for path in sorted((ROOT / "src").rglob("*.py")) if SAMPLE not in path.parents]
+    """The product's modules and those of its storms; the demo's sample project is data."""
+    found = [path for folder in ("src", "chaos") for path in sorted((ROOT / folder).rglob("*.py"))]
+    return [path for path in found if SAMPLE not in path.parents]
 
 
 def lines(path: Path) -> int:

@@ -1,0 +1,81 @@
+"""`python -m chaos scale [--minutes 10] [--seed N] [--json]`: a storm, and what was left of the jobs in it.
+
+Exit 0 when nothing is wrong, 1 when something is, 2 when this machine cannot have a storm.
+"""
+
+import argparse
+import contextlib
+import os
+import random
+import shlex
+import signal
+import sys
+
+from chaos import needs
+from chaos.storm import Plan, run
+from chaos.words import Trouble, say
+from support.programs import FROM
+
+EXAMPLE = """\
+example: ./dev chaos scale --minutes 3 --seed 7
+
+Three replicas, each in a network namespace of its own, on a real PostgreSQL and a real Redis, with four agents behind a
+balancer and thirty jobs a second. One fault after the other, in an order that the seed decides: replicas are killed,
+hang, and are cut from the database; the servers are shut down and killed; agents are killed. Afterwards every job must
+be done exactly once. Needs root, for the namespaces. How things stand goes to stderr; the last line of stdout is JSON.
+"""
+
+
+def main(words: list[str]) -> int:
+    """Runs a storm and prints what it found."""
+    parser = argparse.ArgumentParser(
+        "./dev chaos",
+        description="Storms over real parts.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("storm", choices=["scale"], help="scale: three replicas on PostgreSQL and Redis")
+    parser.add_argument("--minutes", type=_minutes, default=10.0, help="how long faults go on; 10 when left out")
+    parser.add_argument("--seed", type=int, help="decides the order of faults; a random one when left out")
+    parser.add_argument("--rate", type=float, default=30.0, help="jobs a second; 30 when left out")
+    parser.add_argument("--json", action="store_true", help="nothing but the line of JSON on stdout")
+    given = parser.parse_args(words)
+    needs.check(shlex.join(["./dev", "chaos", *words]))
+    seed = random.randrange(1_000_000) if given.seed is None else given.seed
+    say(f"{given.minutes:g} minutes, --seed {seed}")
+    report = run(Plan(seconds=given.minutes * 60, seed=seed, per_s=given.rate))
+    if not given.json:
+        print(report.table())
+    print(report.json(), flush=True)
+    return 0 if report.good else 1
+
+
+def _minutes(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 < (found := float(text)) <= 24 * 60:
+            return found
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of minutes between 0 and 1440")
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    """Once is enough: what is being tidied up is not to be left half done."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    say("interrupted; tidying up")
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    # What a user's shell says of a fleet must not lead the storm to it.
+    for variable in [name for name in os.environ if name.startswith("PADDOCK_") and name != FROM]:
+        del os.environ[variable]
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = main(sys.argv[1:])
+    except (Trouble, AssertionError) as error:
+        say(str(error))
+        code = 2
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
