@@ -32,8 +32,14 @@ def batch(*names: str) -> Submission:
 def test_words_of_sqlite_become_words_of_postgresql() -> None:
     assert statement("SELECT '%' WHERE a = :a AND b = :b_c::x") == "SELECT '%%' WHERE a = %(a)s AND b = %(b_c)s::x"
     assert "= ANY (ARRAY (" in statement("id IN (SELECT value FROM json_each(:ids))")
-    assert set_based("INSERT INTO t (a, b) VALUES (:a, :b);").startswith("INSERT INTO t (a, b) SELECT a, b FROM")
-    assert set_based("INSERT INTO t (a, b) VALUES (:a, 1)") == set_based("UPDATE t SET a = :a") == ""
+    rows = set_based("INSERT INTO t (a, b) VALUES (:a, :b);")
+    assert rows is not None and rows.insert.startswith("INSERT INTO t (a, b) SELECT a, b FROM")
+    assert rows.copy == "COPY t (a, b) FROM STDIN" and rows.streams([{"a": 1, "b": None}])
+    once = set_based("INSERT INTO t (a, b) VALUES (:a, :b) ON CONFLICT (b) WHERE b IS NOT NULL DO NOTHING")
+    assert once is not None and once.streams([{"a": 1, "b": None}]) and not once.streams([{"a": 1, "b": "x"}])
+    for other in ("INSERT INTO t (a) VALUES (:a) ON CONFLICT (a) DO NOTHING", "UPDATE t SET a = :a"):
+        assert set_based(other) is None
+    assert set_based("INSERT INTO t (a, b) VALUES (:a, 1)") is None
     made = schema(
         "CREATE TABLE t (\n n INTEGER PRIMARY KEY AUTOINCREMENT, -- a TEXT\n d BLOB\n) STRICT, WITHOUT ROWID;"
     )

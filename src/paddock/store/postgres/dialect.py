@@ -4,7 +4,9 @@ A statement that needs more stands in `postgres/sql` under the same name.
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any, NamedTuple
 
 from paddock.store.statements import statements
 
@@ -23,27 +25,47 @@ def statement(sql: str) -> str:
 
 
 _INSERT = re.compile(r"INSERT INTO (\w+) \(([^)]*)\)\s*VALUES \(([^)]*)\)(.*)", re.DOTALL)
+_ONCE = re.compile(r"ON CONFLICT \((\w+)\) WHERE \1 IS NOT NULL DO NOTHING")
 
 
-def set_based(sql: str) -> str:
-    """An INSERT of one row as one of many, whose rows come as JSON in the parameter `rows`; empty for any other.
+class Rows(NamedTuple):
+    """An INSERT of one row as one of many."""
 
-    It takes a statement whose parameters are called as the columns that they go into.
-    """
+    columns: tuple[str, ...]
+    # Takes the rows as a stream, which is the quickest way in.
+    copy: str
+    # Takes them as JSON in the parameter `rows`.
+    insert: str
+    # A row that has a value here may be there already, and is then left out; that, only an INSERT can do.
+    once: str
+
+    def streams(self, rows: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether none of these rows can be there already."""
+        return not self.once or all(row[self.once] is None for row in rows)
+
+
+def set_based(sql: str) -> Rows | None:
+    """The statement for many rows at once, if it is an INSERT whose parameters are called as their columns."""
     found = _INSERT.fullmatch(sql.strip().removesuffix(";"))
     if found is None:
-        return ""
+        return None
     table, names, values, rest = found.groups()
-    columns = [name.strip() for name in names.split(",")]
-    if [value.strip() for value in values.split(",")] != [f":{column}" for column in columns] or ":" in rest:
-        return ""
+    columns = tuple(name.strip() for name in names.split(","))
+    once = _ONCE.fullmatch(rest.strip())
+    if [value.strip() for value in values.split(",")] != [f":{column}" for column in columns] or (rest and not once):
+        return None
     listed = ", ".join(columns)
-    rows = f"json_populate_recordset(CAST(NULL AS {table}), CAST(:rows AS json))"
-    return statement(f"INSERT INTO {table} ({listed}) SELECT {listed} FROM {rows} {rest}")
+    source = f"json_populate_recordset(CAST(NULL AS {table}), CAST(:rows AS json))"
+    return Rows(
+        columns=columns,
+        copy=f"COPY {table} ({listed}) FROM STDIN",
+        insert=statement(f"INSERT INTO {table} ({listed}) SELECT {listed} FROM {source} {rest}"),
+        once=once[1] if once else "",
+    )
 
 
 @cache
-def translated_sets() -> dict[str, str]:
+def translated_sets() -> dict[str, Rows]:
     """The named statements that can take all their rows at once."""
     return {name: made for name, sql in statements("postgres").items() if (made := set_based(sql))}
 

@@ -74,7 +74,9 @@ def connect(dsn: str) -> Link:
         raise BadInput(f"PostgreSQL at {shown} is {version}", hint=f"version {OLDEST // 10_000} or later is needed")
     link.execute(
         f"SET idle_in_transaction_session_timeout = '{IDLE_S}s'; SET lock_timeout = '{LOCK_S}s';"
-        f"SET statement_timeout = '{STATEMENT_S}s'; SET synchronous_commit = on".encode()
+        f"SET statement_timeout = '{STATEMENT_S}s'; SET synchronous_commit = on;"
+        # A plan is made once and kept; made while a table was small, it would go on reading all of it.
+        "SET enable_seqscan = off; SET jit = off".encode()
     )
     link.prepare_threshold = 0
     link.adapters.register_loader("numeric", _WholeLoader)

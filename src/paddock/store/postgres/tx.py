@@ -1,6 +1,7 @@
 """Named statements on a PostgreSQL connection."""
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -48,11 +49,15 @@ class PostgresTx:
         kept = [_storable(row) for row in rows]
         together = translated_sets().get(name)
         self.ran += 1 if together else len(rows)
-        if together:
-            self._link.execute(together.encode(), {"rows": msgspec.json.encode(kept).decode()})
-        else:
+        if together is None or len(rows) == 1:
             with self._link.cursor() as cursor:
                 cursor.executemany(self._sql[name].encode(), kept)
+        elif together.streams(kept):
+            with self._link.cursor() as cursor, cursor.copy(together.copy.encode()) as stream:
+                for row in map(itemgetter(*together.columns), kept):
+                    stream.write_row(row)
+        else:
+            self._link.execute(together.insert.encode(), {"rows": msgspec.json.encode(kept).decode()})
 
 
 def _storable(values: Row) -> Row:

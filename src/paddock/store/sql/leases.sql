@@ -1,4 +1,5 @@
--- Parameters called `ids` are a JSON list of texts.
+-- Parameters called `ids` are a JSON list of texts. Where jobs are named by their ids, `coalesce(state, '')` keeps a
+-- database from walking a partial index on the state instead.
 -- name: job
 SELECT * FROM jobs WHERE id = :id;
 
@@ -16,7 +17,7 @@ ORDER BY urgency DESC, id LIMIT :most;
 -- name: grant
 UPDATE jobs SET state = 'leased', epoch = epoch + 1, attempt = attempt + 1, agent = :agent, session = :session,
     seq = :seq, expires_at = :expires_at, started = :now, ended = NULL, reason = '', cancel = NULL, wip = ''
-WHERE id IN (SELECT value FROM json_each(:ids)) AND state IN ('ready', 'changes_requested')
+WHERE id IN (SELECT value FROM json_each(:ids)) AND coalesce(state, '') IN ('ready', 'changes_requested')
     AND (exclusive IS NULL OR NOT EXISTS (
         SELECT 1 FROM jobs AS other WHERE other.state = 'leased' AND other.exclusive = jobs.exclusive))
     AND EXISTS (SELECT 1 FROM agents WHERE agents.id = :agent AND agents.session = :session)
@@ -31,7 +32,7 @@ SELECT id, epoch, session, seq, cancel, expires_at FROM jobs WHERE state = 'leas
 
 -- name: renew
 UPDATE jobs SET expires_at = :expires_at
-WHERE state = 'leased' AND session = :session AND id IN (SELECT value FROM json_each(:ids));
+WHERE coalesce(state, '') = 'leased' AND session = :session AND id IN (SELECT value FROM json_each(:ids));
 
 -- name: cancel_delivered
 UPDATE jobs SET cancel = 'delivered' WHERE id = :job AND epoch = :epoch AND state = 'leased' AND cancel = 'requested';
@@ -56,8 +57,8 @@ WHERE id = :job AND state = 'leased' AND epoch = :epoch AND session = :session;
 -- The same for attempts that ended well and leave nothing to be decided.
 -- name: settle_done
 UPDATE jobs SET state = 'done', reason = '', session = NULL, seq = NULL, expires_at = NULL, not_before = 0, ended = :ended
-WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'leased' AND epoch = :epoch AND session = :session
-    AND coalesce(agent, '') = :agent AND cancel IS NULL AND subject IS NULL
+WHERE id IN (SELECT value FROM json_each(:ids)) AND coalesce(state, '') = 'leased' AND epoch = :epoch
+    AND session = :session AND agent = :agent AND cancel IS NULL AND subject IS NULL
 RETURNING id, kind, batch, started, wip, exclusive;
 
 -- An attempt is stored when it ends; while it is live, the lease in its job's row is all there is to know of it.
