@@ -15,9 +15,13 @@ BENCHES = ("cli", "agent_memory", "dispatch", "jobs", "beats", "worktrees", "wak
 
 
 def main() -> int:
-    """Runs what was named, or everything; one JSON object per line with --json."""
+    """Runs what was named, or everything; one JSON object per line with --json. `peers` has words of its own."""
+    if sys.argv[1:2] == ["peers"]:
+        from bench.peers.main import main as peers
+
+        return peers(sys.argv[2:])
     parser = argparse.ArgumentParser("./dev bench", description="Measures the budgets on real parts.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(BENCHES)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(BENCHES)}; or: peers")
     parser.add_argument("--json", action="store_true", help="one JSON object per bench, one per line")
     parser.add_argument("--quick", action="store_true", help="a smoke run; its figures mean nothing and miss nothing")
     parser.add_argument(

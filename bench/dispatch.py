@@ -79,15 +79,20 @@ def _began_us(fleet: Fleet, job: str) -> int:
 
 
 def _round_trip_ms(samples: int) -> float:
+    return quantile(echoes_ms(samples, PAUSE_S / 2), 0.5)
+
+
+def echoes_ms(samples: int, pause_s: float) -> list[float]:
+    """Milliseconds that some hundred bytes take to a process that waits and back, one after the other, with pauses."""
     with subprocess.Popen([sys.executable, "-c", _ECHO], stdout=subprocess.PIPE, cwd=Path("/")) as echo:
         assert echo.stdout is not None
         took = []
         with socket.create_connection(("127.0.0.1", int(echo.stdout.readline()))) as link:
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for _ in range(samples):
-                time.sleep(PAUSE_S / 2)
+                time.sleep(pause_s)
                 began = time.perf_counter()
                 link.sendall(b"x" * 400)
                 link.recv(4096)
                 took.append((time.perf_counter() - began) * 1e3)
-    return quantile(took, 0.5)
+    return took

@@ -29,7 +29,7 @@ def measure(place: Place) -> Report:
             say(f"jobs: run {run + 1} of {runs}, {jobs:,} jobs")
             found.append(run_jobs([fleet], jobs))
         with on_core(load):
-            bare = uvloop.run(_health_per_s(fleet.port, jobs))
+            bare = uvloop.run(health_per_s(fleet.port, jobs))
     with on_core(server):
         raw = max(raw_sqlite_jobs_per_s(place.folder(f"raw-{run}"), jobs) for run in range(runs))
     took = best(found, lambda run: run["seconds"])
@@ -67,7 +67,8 @@ def run_jobs(fleets: Sequence[Fleet], jobs: int) -> dict[str, float]:
     return {"jobs_per_s": jobs / seconds, "seconds": seconds, "submitted_per_s": jobs / submitted}
 
 
-async def _health_per_s(port: int, requests: int) -> float:
+async def health_per_s(port: int, requests: int) -> float:
+    """Health checks that a control plane answers per second."""
     pool = Pool(port)
     try:
         await pool.open(64)

