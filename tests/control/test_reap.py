@@ -24,7 +24,7 @@ async def test_a_round_that_fails_is_not_the_last(tmp_path: Path, monkeypatch: p
         monkeypatch.setattr(control.store, "expire", room_again)
         raise StoreUnavailable(f"the store cannot write at {now}")
 
-    monkeypatch.setattr(reap, "TICK_S", 0.05)
+    monkeypatch.setattr(reap, "CARE_S", 0.05)
     monkeypatch.setattr(control.store, "expire", full_disk)
     control.note_leases("a-somebody", 1)
     reaper = Reaper(control)
@@ -32,6 +32,35 @@ async def test_a_round_that_fails_is_not_the_last(tmp_path: Path, monkeypatch: p
     try:
         async with asyncio.timeout(10):
             await again.wait()
+    finally:
+        await reaper.stop()
+        await control.close()
+
+
+async def test_a_reaper_that_rests_is_drawn_near_by_a_lease(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reap, "REST_S", 3_600.0)
+    control = await Control.open(tmp_path, beat_ms=36_000_000)
+    rests, cared = asyncio.Event(), asyncio.Event()
+    set_alarm = control.alarm.set
+
+    def note_rest(seconds: float) -> None:
+        set_alarm(seconds)
+        if seconds > 20:
+            rests.set()
+
+    async def expire(_now: int) -> Sequence[str]:
+        cared.set()
+        return []
+
+    monkeypatch.setattr(control.alarm, "set", note_rest)
+    monkeypatch.setattr(control.store, "expire", expire)
+    reaper = Reaper(control)
+    reaper.start()
+    try:
+        async with asyncio.timeout(20):  # less than it means to rest
+            await rests.wait()
+            control.note_leases("a-somebody", 1)
+            await cared.wait()
     finally:
         await reaper.stop()
         await control.close()

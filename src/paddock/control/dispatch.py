@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from paddock.control.plane import Control
+from paddock.control.plane import CARE_S, Control
 from paddock.control.presence import Presence, Profile
 from paddock.core import kinds, matching
 from paddock.store.records import Granted
@@ -42,6 +42,7 @@ def announce(control: Control, lanes: Mapping[str, int]) -> None:
         jobs, due = control.lanes.get(lane, (0, None))
         control.lanes[lane] = (jobs + count, due)
     control.lanes_told += 1
+    control.alarm.by(CARE_S)
     wake_idle(control)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from paddock.bus.base import Bus
 from paddock.bus.memory import MemoryBus
+from paddock.control.alarm import Alarm
 from paddock.control.clock import Clock
 from paddock.control.keys import Keyring, open_keys
 from paddock.control.logs import LogFiles, Logs
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 WORK = "work"
 PROJECTS = "projects"
 AGENT = "agent/"
+# Seconds between two rounds of the reaper while there are leases, or jobs that nobody has taken.
+CARE_S = 1.0
 
 
 class Control:
@@ -69,6 +72,7 @@ class Control:
         # Epoch milliseconds at which schedules are looked at next.
         self.schedules_at = 0
         self.stirred = asyncio.Event()
+        self.alarm = Alarm(self.stirred.set)
         # The most that state may have; when it was swept last, in epoch milliseconds; attempts whose refusal was told.
         self.bounds = Bounds()
         self.state_swept = 0
@@ -113,6 +117,7 @@ class Control:
             known.leases = leases
         if leases:
             self.holding.add(agent)
+            self.alarm.by(CARE_S)
         else:
             self.holding.discard(agent)
 

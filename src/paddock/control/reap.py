@@ -1,7 +1,7 @@
 """The control plane's own pulse: leases that ran out, jobs whose delay is over, schedules, idle agents to wake.
 
-It is no job in the queue that it repairs. It distrusts itself first: when it finds that it slept (a suspended machine,
-a blocked process), everyone gets one full lease, for nobody could renew meanwhile.
+It is no job in the queue that it repairs. It distrusts itself first: when it finds that it slept for longer than it
+meant to (a suspended machine, a blocked process), everyone gets one full lease, for nobody could renew meanwhile.
 """
 
 import asyncio
@@ -10,11 +10,13 @@ import logging
 import time
 
 from paddock.control import dispatch, offer, schedules, state
-from paddock.control.plane import Control
+from paddock.control.plane import CARE_S, Control
 from paddock.core.errors import PaddockError
 
 _log = logging.getLogger("paddock.control")
-TICK_S = 1.0
+# Seconds between two rounds while there is nothing to care for, at most.
+REST_S = 5.0
+LEASE_PARTS = 12
 
 
 class Reaper:
@@ -23,7 +25,8 @@ class Reaper:
     def __init__(self, control: Control) -> None:
         self._control = control
         self._task: asyncio.Task[None] | None = None
-        self._last = control.clock.now()
+        # When it means to go round at the latest, in epoch milliseconds.
+        self._meant = control.clock.now()
         # When it last went round without an error, in epoch milliseconds; shown, so that silence is seen.
         self.last_success = 0
 
@@ -33,6 +36,7 @@ class Reaper:
 
     async def stop(self) -> None:
         """Ends the pulse."""
+        self._control.alarm.stop()
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -44,15 +48,14 @@ class Reaper:
                 await self.round()
             except PaddockError as error:  # a store that cannot write now may again; whoever waits for leases needs us
                 _log.warning("a round failed: %s", error.message, extra={"action": "reaper.failed"})
-                await asyncio.sleep(TICK_S)
+                await asyncio.sleep(CARE_S)
             await self._wait()
 
     async def round(self) -> None:
         """One round: forgive, expire, refresh, wake."""
         control = self._control
         now = control.clock.now()
-        slept = now - self._last - int(TICK_S * 1_000)
-        self._last = now
+        slept, self._meant = now - self._meant, now
         if control.replica is not None:
             await control.replica.round(now)
         elif slept > control.lease_ms // 3:
@@ -74,15 +77,24 @@ class Reaper:
         self.last_success = now
 
     async def _wait(self) -> None:
-        """Until the next tick, or until something stirs, but never reading lanes more than a tenth of the time."""
-        timeout = TICK_S
-        due = dispatch.next_due(self._control)
-        if due is not None:
-            timeout = min(timeout, max(0.01, (due - self._control.clock.now()) / 1_000))
-        timeout = min(timeout, max(0.01, (self._control.schedules_at - self._control.clock.now()) / 1_000))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                await self._control.stirred.wait()
-        rest = self._control.lanes_rest_until - time.monotonic()
+        """Until something is due or stirs, but never reading lanes more than a tenth of the time."""
+        control, now = self._control, self._control.clock.now()
+        rest = self._rest()
+        for due in (dispatch.next_due(control), control.schedules_at):
+            if due is not None:
+                rest = min(rest, max(0.01, (due - now) / 1_000))
+        self._meant = now + int(rest * 1_000)
+        control.alarm.set(rest)
+        await control.stirred.wait()
+        rest = control.lanes_rest_until - time.monotonic()
         if rest > 0:
+            self._meant += int(rest * 1_000)
             await asyncio.sleep(rest)
+
+    def _rest(self) -> float:
+        """Seconds to rest: a small part of a lease, so that one that is granted meanwhile is cared for in time."""
+        control = self._control
+        if control.holding or any(jobs for jobs, _ in control.lanes.values()):
+            return CARE_S
+        rest = min(REST_S, max(CARE_S, control.lease_ms / LEASE_PARTS / 1_000))
+        return rest if control.replica is None else min(rest, control.replica.due_in())

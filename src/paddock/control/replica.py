@@ -25,6 +25,8 @@ from paddock.store.records import Agent, Pulse
 _log = logging.getLogger("paddock.control")
 # Seconds between two looks at the store when nothing else happens, at most.
 PULSE_S = 5.0
+# While nobody holds a lease and the bus tells what happens, it looks so many times less often.
+QUIET = 2
 # Seconds for which an agent that does not exist is not looked up again, and how many of them are remembered.
 _UNKNOWN_S = 2.0
 _UNKNOWN_MOST = 1_000
@@ -55,6 +57,10 @@ class Replica:
     def well(self) -> bool:
         """Whether the store has answered lately."""
         return time.monotonic() - self._looked < 3 * self._every + 2
+
+    def due_in(self) -> float:
+        """Seconds until the next look at the store."""
+        return max(0.01, self._due - time.monotonic())
 
     def due_now(self) -> None:
         """Has the next round look at the store."""
@@ -126,7 +132,10 @@ class Replica:
         began = time.monotonic()
         pulse = await self._control.store.pulse()
         self._looked = time.monotonic()
-        self._due = self._looked + self._every
+        quiet = pulse.expiry is None and self._control.bus.connected
+        self._due = self._looked + self._every * (QUIET if quiet else 1)
+        if pulse.schedule is not None:  # another replica may have taken it on
+            self._control.schedules_at = min(self._control.schedules_at, pulse.schedule)
         self._follow_clock(pulse.clock + round((self._looked - began) * 500))
         await self._catch_up(pulse.seq)
         await self._keep(pulse, now)

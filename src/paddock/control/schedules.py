@@ -16,9 +16,10 @@ OVERLAPS = ("skip", "queue", "replace")
 # Jobs that one firing may submit.
 MOST_JOBS = 100
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
-# Schedules that are fired in one round, and how soon one that another replica took on is seen.
+# Schedules that are fired in one round, and how often they are looked at when none is due; replicas look with each
+# pulse whether another has taken one on.
 ROUND = 100
-LOOK_MS = 15_000
+LOOK_MS = 30_000
 
 
 async def add(control: Control, raw: object) -> Schedule:

@@ -25,7 +25,7 @@ from paddock.wire.state import KeyInfo, StateAnswer, StateCall, join
 
 # How long large values and uploads that nothing refers to are kept: readers and writers may be on their way.
 GRACE_MS = 3_600_000
-SWEEP_EVERY_MS = 30_000
+SWEEP_EVERY_MS = 60_000
 # Attempts whose refusal the journal was told of, so that one that goes on asking does not fill it.
 _MOST_TOLD = 10_000
 

@@ -275,12 +275,13 @@ class Counts(Record, frozen=True, kw_only=True):
 class Pulse(Record, frozen=True, kw_only=True):
     """Whether anything wants doing: the journal's last row, when the next lease ends, when leases were last kept.
 
-    `clock` is the store's own, in epoch milliseconds as the others are.
+    `schedule` is when the next schedule is due. `clock` is the store's own, in epoch milliseconds as the others are.
     """
 
     seq: int
     expiry: int | None
     kept: int
+    schedule: int | None = None
     clock: int
 
 

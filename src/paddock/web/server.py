@@ -1,5 +1,6 @@
 """Runs a control plane: one process at one address, alone on its home or as one of several on a database."""
 
+import asyncio
 import fcntl
 import gc
 import os
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -17,6 +19,7 @@ from paddock.control.reap import Reaper
 from paddock.core.errors import BadInput
 from paddock.core.state import Bounds
 from paddock.web.app import create_app
+from paddock.web.files import open_up, warn_if_few
 from paddock.web.guard import is_loopback
 
 STOP_SECONDS = 3
@@ -76,6 +79,17 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, control: Control) -> None:
         super().__init__(config)
         self._control = control
+        self._loop = asyncio.get_running_loop()
+        self._told = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Waits to be told to stop, where uvicorn looks ten times a second whether it was."""
+        await self.on_tick(0)
+        await self._told.wait()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        self._loop.call_soon_threadsafe(self._told.set)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._control.registry.close()
@@ -171,12 +185,14 @@ def run(plan: Plan, ready: Callable[[], None] | None = None) -> int:
     import uvloop
 
     _check(plan)
+    files = open_up()
     sock = listen(plan.host, plan.port)
     handle = None if plan.store else lock_home(plan.home)
 
     async def main() -> None:
         control = await plan.open()
         control.bounds = Bounds(value=plan.value_bytes)
+        warn_if_few(files, len(control.fleet))
         _settle_down()
         try:
             await serve(control, sock, ready)

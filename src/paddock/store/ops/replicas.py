@@ -25,7 +25,13 @@ def agree(work: Work, name: str, value: str) -> str:
 def pulse(tx: Tx) -> Pulse:
     """One look at whether anything wants doing."""
     row = tx.one("pulse") or {}
-    return Pulse(seq=row["seq"] or 0, expiry=row["expiry"], kept=int(row["kept"] or 0), clock=row["clock"])
+    return Pulse(
+        seq=row["seq"] or 0,
+        expiry=row["expiry"],
+        kept=int(row["kept"] or 0),
+        schedule=row["schedule"],
+        clock=row["clock"],
+    )
 
 
 def keep(work: Work, lease: int) -> tuple[Sequence[str], int]:

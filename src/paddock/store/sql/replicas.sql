@@ -9,6 +9,7 @@ INSERT INTO fleet (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPD
 SELECT (SELECT max(seq) FROM journal) AS seq,
     (SELECT min(expires_at) FROM jobs WHERE state = 'leased') AS expiry,
     (SELECT value FROM fleet WHERE name = 'kept') AS kept,
+    (SELECT min(next_at) FROM schedules WHERE paused = 0) AS schedule,
     CAST(unixepoch('subsec') * 1000 AS INTEGER) AS clock;
 
 -- name: agents_touched
