@@ -24,6 +24,15 @@ _PATIENT: dict[str, Any] = {
     "keepalives_count": 2,
     "tcp_user_timeout": IDLE_S * 1_000,
 }
+_SETTINGS = (
+    f"SET idle_in_transaction_session_timeout = '{IDLE_S}s'; SET lock_timeout = '{LOCK_S}s';"
+    f"SET statement_timeout = '{STATEMENT_S}s'; SET synchronous_commit = on;"
+    # A plan is made once and kept; made while a table was small, it would go on reading all of it.
+    "SET enable_seqscan = off; SET jit = off;"
+    # The server's end: left to itself it looks for a lost client after two hours, and keeps its connection till then.
+    "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 2;"
+    f"SET tcp_user_timeout = '{IDLE_S}s'"
+).encode()
 
 
 class StoreRefused(StoreUnavailable):
@@ -72,12 +81,11 @@ def connect(dsn: str) -> Link:
         version = link.info.server_version // 10_000
         link.close()
         raise BadInput(f"PostgreSQL at {shown} is {version}", hint=f"version {OLDEST // 10_000} or later is needed")
-    link.execute(
-        f"SET idle_in_transaction_session_timeout = '{IDLE_S}s'; SET lock_timeout = '{LOCK_S}s';"
-        f"SET statement_timeout = '{STATEMENT_S}s'; SET synchronous_commit = on;"
-        # A plan is made once and kept; made while a table was small, it would go on reading all of it.
-        "SET enable_seqscan = off; SET jit = off".encode()
-    )
+    try:
+        link.execute(_SETTINGS)
+    except psycopg.Error as error:
+        link.close()
+        raise StoreRefused(f"no connection to PostgreSQL at {shown}: {words(error)}") from None
     link.prepare_threshold = 0
     link.adapters.register_loader("numeric", _WholeLoader)
     link.adapters.register_dumper(int, Int8Dumper)
