@@ -16,11 +16,22 @@ PARTS: dict[str, tuple[str, str]] = {
     "init": ("put the layout, a sample project and a guide into a repository", "git_files"),
     "add": ("add task files to the work tree, all or none", "git_files"),
     "check": ("hold the task files against the schema and each other", "git_files"),
+    "claim": ("take the most urgent task", "git_work"),
+    "beat": ("renew a claim", "git_work"),
+    "complete": ("complete a task", "git_work"),
+    "release": ("give a task back", "git_work"),
+    "release-stalled": ("end claims that nobody renews", "git_look"),
+    "unblock": ("open the tasks in the files whose needs are done", "git_files"),
+    "dashboard": ("tasks, agents and figures at a glance", "git_look"),
+    "log": ("what happened, losses included", "git_look"),
 }
 
 
 def main(verb: str, words: list[str]) -> int:
     """Does one part."""
+    # What stands behind `--` is a command's, and no word of ours.
+    at = words.index("--") if "--" in words else len(words)
+    words, command = words[:at], words[at + 1 :]
     parser = args.for_verb(verb, EXAMPLE)
     parts = args.parts_of(parser)
     for name, (about, module) in PARTS.items():
@@ -28,7 +39,9 @@ def main(verb: str, words: list[str]) -> int:
         # Only the part that is asked for is imported.
         if name in words:
             import_module(f"paddock.cli.{module}").flags(name, part)
-    return args.act(parser, words)
+    found = args.read(parser, words)
+    found.command = command
+    return int(found.act(found))
 
 
 def _act(module: str, name: str) -> Callable[[argparse.Namespace], int]:

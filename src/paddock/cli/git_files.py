@@ -12,6 +12,8 @@ from paddock.gitnative import checkout, scaffold, tasks
 def flags(name: str, part: args.Parser) -> None:
     """Adds what a part takes."""
     part.add_argument("--dir", type=Path, default=Path(), metavar="DIR", help="a folder of the work tree (here)")
+    if name == "unblock":
+        part.add_argument("project", nargs="?", default="", metavar="PROJECT", help="only tasks of it")
     if name in ("init", "add"):
         part.add_argument("--project", default="", metavar="P", help="the project" + (" (sample)" * (name == "init")))
     if name == "init":
@@ -76,3 +78,15 @@ def check(found: argparse.Namespace) -> int:
         out.line(out.plain(f"{one.path}:{one.line}: {'warning: ' if one.warning else ''}{one.message}{hint}"))
     out.line(f"{len(board.tasks)} tasks, {len(faults)} faults, {len(problems) - len(faults)} warnings")
     return 1 if faults else 0
+
+
+def unblock(found: argparse.Namespace) -> int:
+    """Marks tasks as ready in the files whose needs are all done; claims do not wait for that."""
+    opened = checkout.unblock(checkout.top_of(found.dir), found.project)
+    if found.json:
+        out.dump([{"task": task.key, "path": task.path} for task in opened])
+        return 0
+    for task in opened:
+        out.line(f"ready {task.key}")
+    out.line(f"{len(opened)} tasks opened")
+    return 0

@@ -51,8 +51,16 @@ class Board:
         """Notes a file that cannot be used."""
         self.problems.append(Problem(path=error.path, line=error.line, message=error.words, hint=error.hint))
 
+    def keep(self, task: Task) -> None:
+        """Adds a task that was read before."""
+        place = layouts.place_of(task.path)
+        if place is not None:
+            self._place(task, place.folder)
+
     def _place(self, task: Task, folder: str) -> None:
         other = self.tasks.get(task.key)
+        if other is None and task.key in self.folders:  # done, and known by name alone
+            return
         if other is None:
             self.tasks[task.key], self.folders[task.key] = task, folder
             return

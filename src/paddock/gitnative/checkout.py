@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from paddock.core.errors import BadInput
-from paddock.gitnative import layouts, tasks, toon
+from paddock.gitnative import edit, layouts, tasks, toon
 from paddock.gitnative.board import Board
 from paddock.gitnative.errors import TaskInvalid
 from paddock.gitnative.tasks import Task
@@ -83,6 +83,22 @@ def add(top: Path, files: Sequence[Path], project: str = "") -> list[Task]:
     for place, text in texts.items():
         write(top / place, text)
     return [task for task in board.tasks.values() if task.path in texts]
+
+
+def unblock(top: Path, project: str = "") -> list[Task]:
+    """Marks the tasks as ready whose needs are all done, in files that wait; returns them.
+
+    Raises: BadInput when a file cannot be read.
+    """
+    board = read_board(top)
+    opened = []
+    for key in board.ready(board.completed()):
+        task = board.tasks[key]
+        if task.status in ("blocked", "pending") and (not project or task.project == project):
+            path = top / task.path
+            write(path, edit.with_status(read_text(path, task.path), "ready"))
+            opened.append(task)
+    return opened
 
 
 def split_batch(file: Path, folder: Path) -> list[Path]:

@@ -1,0 +1,51 @@
+"""Changes to a task file that leave everything else in it as it is, in whichever way it is written."""
+
+import json
+import re
+from collections.abc import Mapping
+
+from paddock.gitnative import toon
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./+@-][A-Za-z0-9_./+@ -]*")
+
+
+def with_status(text: str, status: str) -> str:
+    """The text with another status in its section `task`."""
+    lines = text.splitlines(keepends=True)
+    inside = False
+    for at, line in enumerate(lines):
+        if not line.startswith(" ") and line.strip():
+            inside = line.rstrip() == "task:"
+        found = re.fullmatch(r"( +status:)[^\r\n]*(\r?\n?)", line)
+        if inside and found:
+            lines[at] = f"{found[1]} {status}{found[2]}"
+            break
+    return "".join(lines)
+
+
+def with_section(text: str, name: str, values: Mapping[str, object]) -> str:
+    """The text with a section at its end; one of that name that is there already is replaced."""
+    pad = " " * toon.indent_of(text)
+    rows = "".join(f"{pad}{key}: {_shown(value)}\n" for key, value in values.items() if value not in ("", None))
+    before = without_section(text, name).rstrip()
+    parted = "\n\n" if "\n\n" in before else "\n"
+    return f"{before}{parted}{name}:\n{rows}"
+
+
+def without_section(text: str, name: str) -> str:
+    """The text without one of its sections."""
+    out, skipped = [], False
+    for line in text.splitlines(keepends=True):
+        if line.strip() and not line.startswith(" "):
+            skipped = line.split(":")[0].split("[")[0].strip() == name
+        if not skipped:
+            out.append(line)
+    return "".join(out)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, int):
+        return str(value)
+    text = str(value)
+    simple = _PLAIN.fullmatch(text) and not re.fullmatch(r"-?[0-9.]+(e[0-9]+)?|true|false|null", text)
+    return text if simple and text == text.strip() else json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,163 @@
+"""One remote as the agents of this host use it: what is there, and one exchange at a time of few."""
+
+import random
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from paddock.gitnative import records
+from paddock.gitnative.errors import GitRefused
+from paddock.gitnative.events import Events
+from paddock.gitnative.home import Home
+from paddock.gitnative.locks import place
+from paddock.gitnative.mirror import Coordination, Mirror, Stored
+from paddock.gitnative.objects import Object, Person, commit_text, make, signed
+from paddock.gitnative.protocol import Decide, Exchange, Report
+from paddock.gitnative.records import Record
+from paddock.gitnative.refs import View, default_branch, view_of
+from paddock.gitnative.remote import Remote
+from paddock.gitnative.selection import Planner
+
+# Pushes at a time of all agents on this host: more would only see refs that have changed when their turn comes.
+PLACES = 4
+# Pushes that a remote must have refused before the fallback is used.
+REFUSALS = 3
+# How a remote says that it does not want a push, rather than that it came too late.
+_UNWANTED = ("declined", "denied", "prohibited", "not allowed", "protected", "hidden ref", "funny ref", "unpacker")
+
+
+@dataclass(kw_only=True)
+class Agent:
+    """Who asks: a name, one process of it, and how its commits are signed, if they are."""
+
+    name: str
+    session: str = field(default_factory=lambda: secrets.token_hex(8))
+    sign: Callable[[bytes], str] | None = None
+    # Whether it shows that it is there, so that agents do not go for the same task.
+    announced: bool = False
+
+
+class Fleet:
+    """One remote. `clock` gives epoch seconds for people to read; nothing is decided by it."""
+
+    def __init__(
+        self,
+        remote: Remote,
+        home: Home,
+        *,
+        branch: str = "",
+        places: int = PLACES,
+        clock: Callable[[], float] = time.time,
+        pause: Callable[[float], None] = time.sleep,
+        rng: random.Random | None = None,
+        say: Callable[[str], None] = lambda _words: None,
+    ) -> None:
+        self.remote = remote
+        self.home = home
+        self.mirror = Mirror(home.mirror, remote.url)
+        remote.borrow = home.mirror
+        self.events = Events(home.events, clock)
+        self.planner = Planner()
+        self.coordination = Coordination()
+        self.clock = clock
+        self.pause = pause
+        self.rng = rng or random.Random()
+        self.say = say
+        self._branch = branch
+        self._places = places
+        self._fallen = False
+
+    def exchange(self, decide: Decide) -> Exchange:
+        """One exchange, with no more than a few of this host at a time.
+
+        Raises: GitUnreachable.
+        """
+        with place(self.home.places, self._places):
+            return self.remote.exchange(decide)
+
+    def view(self, refs: Mapping[str, str] | None = None) -> View:
+        """What refs say; those of the remote as they are now when none are given."""
+        found = self.remote.refs() if refs is None else refs
+        prefix, fallback = self.coordination.prefix, self.coordination.fallback
+        return view_of(found, prefix, fallback, fallen=self._fallen)
+
+    def tip(self, view: View) -> tuple[str, str]:
+        """The coordination branch and its commit.
+
+        Raises: GitRefused when the remote has none.
+        """
+        branch = self._branch or self.coordination.branch or default_branch(view.heads)
+        if branch not in view.heads:
+            said = f"{self.remote} has no branch {branch!r}" if branch else f"{self.remote} has no branch yet"
+            raise GitRefused(said, hint="push the branch with the tasks, or name another with --branch")
+        return branch, view.heads[branch]
+
+    def known(self, view: View) -> Stored | None:
+        """The tasks at the tip of this view, when this host has read them."""
+        return self._settings(self.mirror.board(self.tip(view)[1]))
+
+    def board(self, view: View) -> Stored:
+        """The tasks at the tip of this view, or of a later one, fetched when this host lacks them."""
+        branch, tip = self.tip(view)
+        stored = self.mirror.board(tip) or self.mirror.sync(branch, tip)
+        self._settings(stored)
+        return stored
+
+    def _settings(self, stored: Stored | None) -> Stored | None:
+        if stored is not None:
+            self.coordination = stored.coordination
+        return stored
+
+    def look(self) -> tuple[View, Stored]:
+        """The refs and the tasks as they are now, read with the right to read alone."""
+        refs = self.remote.refs()
+        stored = self.board(self.view(refs))
+        return self.view(refs), stored
+
+    def commit(self, agent: Agent, message: str, *parents: str) -> Object:
+        """A commit of an agent's without files."""
+        text = commit_text(message, self.person(agent), parents)
+        return make("commit", signed(text, agent.sign(text)) if agent.sign else text)
+
+    def person(self, agent: Agent) -> Person:
+        """The agent as an author."""
+        return Person(agent.name, f"{agent.name}@paddock.invalid", int(self.clock()))
+
+    def recorded(self, agent: Agent, record: Record, *parents: str, minutes: int = 0) -> Object:
+        """A commit that carries a record."""
+        return self.commit(agent, records.message(record, minutes), *parents)
+
+    def now(self) -> str:
+        """This moment as people write it."""
+        return records.stamp(self.clock())
+
+    def fall_back(self, view: View, refused: int) -> bool:
+        """Whether refs go below the fallback from now on: pushes to the prefix were refused again and again.
+
+        Never while the prefix has refs: then the remote takes them, and a hook of it only has moods.
+        """
+        prefix, fallback = self.coordination.prefix, self.coordination.fallback
+        if not fallback or self._fallen or view.prefix != prefix or view.claims or view.agents or refused < REFUSALS:
+            return False
+        self._fallen = True
+        self.say(f"{self.remote} refuses {prefix}/…; claims go to {fallback}/… as .agents/paddock.toon says")
+        return True
+
+
+def unwanted(report: Report) -> bool:
+    """Whether the remote refused for a reason of its own, rather than because a ref had moved."""
+    reasons = [*report.refused.values(), report.said]
+    return any(sign in reason for reason in reasons for sign in _UNWANTED)
+
+
+def refusal(remote: Remote, report: Report) -> GitRefused:
+    """The error for a push that the remote does not want."""
+    reason = next((why for why in report.refused.values() if why), "refused")
+    said = " ".join(report.said.split())[:300]
+    hint = (
+        "its hooks or rules decide; a remote that takes no refs but branches wants `fallback` in .agents/paddock.toon"
+    )
+    return GitRefused(
+        f"{remote} refuses {min(report.refused, default='the push')}: {reason}. {said}".rstrip(), hint=hint
+    )

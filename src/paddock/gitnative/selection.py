@@ -1,0 +1,78 @@
+"""Which task an agent goes for: what is ready, and of that what nobody else goes for at the same moment."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from paddock.gitnative.board import Board
+from paddock.gitnative.mirror import Stored
+from paddock.gitnative.refs import FREE, OPENED, View
+
+# Of tasks less urgent than the first, so many are chosen from when nobody is announced.
+LEAST_CHOICE = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Which tasks an agent takes; empty: any."""
+
+    project: str = ""
+    role: str = ""
+    min_priority: int = 0
+
+
+class Planner:
+    """Ready tasks of a board in the order of urgency; made anew only when the board or what is done has changed."""
+
+    def __init__(self) -> None:
+        self._key: object = None
+        self._ready: list[str] = []
+        self._urgent: dict[str, int] = {}
+
+    def ready(self, stored: Stored, done: frozenset[str], want: Filter) -> list[str]:
+        """Keys of what may be claimed as far as files and completions say, the most urgent first."""
+        key = (id(stored), done, want)
+        if key != self._key:
+            board = Board(tasks=stored.tasks, folders=stored.folders)
+            known = done | board.completed()
+            self._urgent = board.urgency(known)
+            self._ready = [one for one in board.ready(known) if self._wanted(stored, one, want)]
+            self._key = key
+        return self._ready
+
+    def _wanted(self, stored: Stored, key: str, want: Filter) -> bool:
+        task = stored.tasks[key]
+        fits = (not want.project or task.project == want.project) and (not task.role or task.role == want.role)
+        return fits and self._urgent[key] >= want.min_priority and (not want.role or task.role in ("", want.role))
+
+    def best(self, free: Sequence[str]) -> Sequence[str]:
+        """Those that are as urgent as the first, and a few more where these are few."""
+        if not free:
+            return free
+        top = self._urgent[free[0]]
+        same = next((at for at, key in enumerate(free) if self._urgent[key] < top), len(free))
+        return free[: max(same, LEAST_CHOICE)]
+
+
+def free_tasks(ready: Sequence[str], view: View) -> list[str]:
+    """Those of the ready tasks that nobody holds."""
+    if not view.claims and not view.done:
+        return list(ready)
+    return [key for key in ready if view.state(key) in (FREE, OPENED)]
+
+
+def by_rank(free: Sequence[str], view: View, agent: str) -> str | None:
+    """The task that falls to an announced agent: the idle agents take the tasks in the same order, one each.
+
+    None when there are more idle agents before it than tasks.
+    """
+    idle = view.idle(view.held())
+    if agent not in idle:
+        return free[0] if free else None
+    rank = idle.index(agent)
+    return free[rank] if rank < len(free) else None
+
+
+def at_random(free: Sequence[str], planner: Planner, rng: random.Random) -> str:
+    """One of the most urgent, so that agents who do not know of each other seldom meet."""
+    return rng.choice(planner.best(free))
