@@ -31,6 +31,7 @@ __all__ = [
     "Unreachable",
     "agent",
     "job",
+    "jobs",
     "project",
     "publish",
     "read",
@@ -53,6 +54,11 @@ def job(name: str) -> Topic:
 def agent(name: str) -> Topic:
     """A topic of the agent that this job runs on."""
     return Topic(_transport, f"/v1/topics/agent/{name}")
+
+
+def jobs() -> Topic:
+    """What becomes of the jobs of this job's project, as `paddock.jobs` tells it; it is read and nothing else."""
+    return Topic(_transport, "/v1/topics/paddock/jobs")
 
 
 def publish(topic: str, data: Any = None, *, type: str = "paddock.said", id: str = "", **attributes: Any) -> int:

@@ -38,5 +38,8 @@ def _exercise(fleet: Fleet, folder: Path) -> None:
     assert topic("nack", "deploys", "--group", "g", second)[0] == 0
     assert topic("create", "deploys", "--keep-last", "1")[1] == "deploys keeps the latest 1\n"
     assert "g" in topic("groups", "deploys")[1] and "deploys" in topic("list")[1]
+    fleet.submit({"id": "one", "kind": "noop"}, {"id": "two", "kind": "noop", "requires": ["gpu"]})
+    news = topic("read", "paddock.jobs", "--state", "ready", "--capability", "arm", "--project", "shop")[1]
+    assert news.count("\n") == 1 and "paddock.job.ready" in news and '"name": "one"' in news
     code, _, err = topic("read", "nothing")
     assert (code, err.count("\n")) == (2, 1) and "no topic" in err

@@ -23,7 +23,7 @@ from paddock.wire.signing import AGENT_HEADER, SIGNATURE_HEADER, sign
 from paddock.wire.topics import MAX_CALL, PAGE, WAIT_S, TopicAnswer, TopicCall, join
 
 _PATH = "/v1/agent-topics"
-_SPACES = ("project", "job", "agent")
+_SPACES = ("project", "job", "agent", "paddock")
 # Seconds beyond its waiting after which a call is given up.
 _LATE_S = 30.0
 

@@ -171,5 +171,5 @@ def at(*parts: str) -> str:
 
 
 def _with(path: str, query: dict[str, object]) -> str:
-    given = {key: str(value) for key, value in query.items() if value is not None}
-    return f"{path}?{urlencode(given)}" if given else path
+    given = {key: value if isinstance(value, list) else str(value) for key, value in query.items() if value is not None}
+    return f"{path}?{urlencode(given, doseq=True)}" if given else path

@@ -3,24 +3,32 @@
 import argparse
 import json
 import sys
-import time
 import uuid
 from typing import Any
 
 from paddock.cli import args, out
-from paddock.cli.api import Api, at
+from paddock.cli.api import at
 from paddock.cli.review import login_name
 from paddock.core.errors import BadInput
 
 EXAMPLE = """\
 paddock topic publish deploys --type deploy.done --data '{"host": "a1"}'
 paddock topic follow deploys
+paddock topic follow paddock.jobs --after latest --state ready --capability gpu
 paddock topic take deploys --group mailers --consumer me --max 10
 paddock topic ack deploys --group mailers TOKEN"""
 
 PAGE = 500
-# Seconds between two looks at a topic that stands still.
-FOLLOW = 1.0
+# Seconds for which one question waits at a topic that stands still.
+WAIT = 20
+
+
+_FILTERS = {
+    "project": "jobs of this project",
+    "kind": "jobs of this kind",
+    "capability": "jobs that need nothing beyond these",
+    "state": "jobs that came into this state",
+}
 
 
 def main(verb: str, words: list[str]) -> int:
@@ -45,7 +53,9 @@ def main(verb: str, words: list[str]) -> int:
     say.add_argument("--id", default="", help="its id; the same source and id again is the same event")
     say.add_argument("--data", default="", metavar="JSON", help="what it says, as JSON; `-` reads standard input")
     for part in (read, follow):
-        part.add_argument("--after", type=args.whole(0), default=0, metavar="POSITION", help="begin behind it (0)")
+        part.add_argument("--after", type=_position, default="0", metavar="POSITION", help="or latest; from there (0)")
+        for word, about in _FILTERS.items():
+            part.add_argument(f"--{word}", action="append", metavar=word.upper(), help=f"of paddock.jobs: {about}")
     read.add_argument("--limit", type=args.whole(1), default=100, metavar="N", help="at most so many (100)")
     for part in (take, ack, nack):
         part.add_argument("--group", required=True, metavar="NAME", help="consumers that share the topic")
@@ -100,8 +110,14 @@ def _publish(found: argparse.Namespace) -> int:
     return 0
 
 
+def _position(text: str) -> str:
+    if text != "latest" and not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a position nor latest")
+    return text
+
+
 def _read(found: argparse.Namespace) -> int:
-    rows = _page(args.api_of(found), found.topic, found.after, min(found.limit, PAGE))
+    rows, _ = _page(found, found.after, limit=min(found.limit, PAGE))
     if found.json:
         out.dump(rows)
         return 0
@@ -111,22 +127,21 @@ def _read(found: argparse.Namespace) -> int:
 
 
 def _follow(found: argparse.Namespace) -> int:
-    api, position = args.api_of(found), found.after
+    position = found.after
     while True:
-        rows = _page(api, found.topic, position, PAGE)
+        rows, position = _page(found, position, limit=PAGE, wait=WAIT)
         for row in rows:
             if found.json:
                 out.line(json.dumps(row, ensure_ascii=False))
             else:
                 _print(row)
-            position = int(row["sequence"])
-        if not rows:
-            time.sleep(FOLLOW)
 
 
-def _page(api: Api, topic: str, after: int, limit: int) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = api.get(at("topics", topic), after=after, limit=limit)
-    return rows
+def _page(found: argparse.Namespace, after: str, **asked: int) -> tuple[list[dict[str, Any]], str]:
+    """Events, and the position to go on behind."""
+    words = {word: given for word in _FILTERS if (given := getattr(found, word))}
+    body, headers = args.api_of(found).raw(at("topics", found.topic), after=after, **asked, **words)
+    return json.loads(body), headers["paddock-position"]
 
 
 def _print(row: dict[str, Any]) -> None:

@@ -77,6 +77,22 @@ class Client:
         """
         return Topic(self.transport, f"/v1/topics/{name}", source)
 
+    def job_news(
+        self,
+        *,
+        project: Sequence[str] = (),
+        kind: Sequence[str] = (),
+        state: Sequence[str] = (),
+        capability: Sequence[str] | None = None,
+    ) -> Topic:
+        """What becomes of jobs, to be read and followed: an event of type `paddock.job.STATE` whenever one is moved.
+
+        With `capability` of the jobs that need nothing beyond these: what an agent that has them could take.
+        """
+        able = None if capability is None else list(capability) or [""]
+        query = {"project": project, "kind": kind, "state": state, "capability": able}
+        return Topic(self.transport, "/v1/topics/paddock.jobs", query=query)
+
     def keep_topic(self, name: str, *, seconds: int = 0, count: int = 0) -> Json:
         """Makes a topic, or sets what it keeps: events of so many seconds, and so many; 0 is no bound."""
         body = {"name": name, "keep_seconds": seconds, "keep_count": count}

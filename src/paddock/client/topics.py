@@ -85,10 +85,13 @@ class Group:
 class Topic:
     """One topic. Every method raises Unreachable, and within a job Stale once another attempt has it."""
 
-    def __init__(self, transport: Transport, path: str, source: str = "") -> None:
+    def __init__(
+        self, transport: Transport, path: str, source: str = "", query: Mapping[str, object] | None = None
+    ) -> None:
         self._transport = transport
         self._path = path
         self._source = source
+        self._query = dict(query or {})
 
     def publish(self, data: Any = None, *, type: str = "paddock.said", id: str = "", **attributes: Any) -> int:
         """Publishes an event and returns its position. `data` is anything that JSON can hold, or bytes.
@@ -131,12 +134,13 @@ class Topic:
         waited = 0.0
         while quiet is None or waited < quiet:
             wait = WAIT_S if quiet is None else max(1, round(min(WAIT_S, quiet - waited)))
-            events, position = self._page(position, PAGE, wait)
-            waited = 0.0 if events else waited + wait
+            before = position
+            events, position = self._page(before, PAGE, wait)
+            waited = 0.0 if position > before else waited + wait
             yield from events
 
     def _page(self, after: int | str, limit: int, wait: int) -> tuple[list[Event], int]:
-        query = {"after": after, "limit": limit, "wait": wait or ""}
+        query = {**self._query, "after": after, "limit": limit, "wait": wait or ""}
         answer = self._transport.call("GET", self._path, query=query)
         found: Any = answer.json()
         return [event_of(raw) for raw in found], int(answer.headers["paddock-position"])

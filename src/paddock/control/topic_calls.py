@@ -8,18 +8,19 @@ from typing import Any
 
 import msgspec
 
-from paddock.control import topics
+from paddock.control import job_news, topics
 from paddock.control.plane import Control
 from paddock.control.state import note_refusal
 from paddock.core.cloudevents import check_topic
-from paddock.core.errors import BadInput, PaddockError, Stale
+from paddock.core.errors import BadInput, NotFound, PaddockError, Refused, Stale
 from paddock.store.stating import Lease, Place
-from paddock.store.topics import Published
 from paddock.wire.logs import split
 from paddock.wire.messages import Decoder
 from paddock.wire.topics import TopicAnswer, TopicCall, join
 
 _calls = Decoder(TopicCall)
+# The space of what Paddock itself tells.
+_OURS = "paddock"
 
 
 async def answer(control: Control, agent: str, body: bytes) -> bytes:
@@ -40,25 +41,42 @@ async def answer(control: Control, agent: str, body: bytes) -> bytes:
 
 
 async def _do(control: Control, place: Place, call: TopicCall, data: bytes) -> tuple[TopicAnswer, list[Any]]:
+    if call.space == _OURS:
+        if call.op != "read":
+            raise Refused("topics of Paddock's own are read and nothing else")
+        place = Place(space="project", lease=place.lease)
     if call.op == "list":
         return TopicAnswer(), [topics.topic_view(topic) for topic in await control.store.topics_at(place)]
     if call.op == "publish":
         check_topic(call.topic, writing=True)
         taken = await topics.publish(control, call.topic, _events(call.job, data), place)
         return TopicAnswer(topic=taken.topic, positions=taken.positions), []
+    source = _source(control, place, call)
+    after = await _last(control, place, call) if call.after < 0 else call.after
+    if call.wait:
+        source = source._replace(news=await _news(control, place, call))
+    found = await topics.wait(control, source, after, call.wait)
+    return TopicAnswer(after=found.upto), [topics.event_of(event) for event in found.events]
+
+
+def _source(control: Control, place: Place, call: TopicCall) -> topics.Source:
+    if call.space == _OURS:
+        if f"{_OURS}.{call.topic}" != job_news.TOPIC:
+            raise NotFound(f"Paddock has no topic {call.topic[:60]!r} for jobs", hint="there is `jobs`")
+        return job_news.source(control, job_news.Wanted(), call.limit, place)
     check_topic(call.topic, writing=False)
-    after = call.after
-    if after < 0:
-        ends = {topic.name.rpartition(":")[2]: topic.last for topic in await control.store.topics_at(place)}
-        after = ends.get(call.topic, 0)
 
-    async def read(position: int) -> list[Published]:
-        return await control.store.events(call.topic, position, call.limit, place)
+    async def read(after: int) -> topics.Page:
+        return topics.page(await control.store.events(call.topic, after, call.limit, place), after)
 
-    name = await _news_of(control, place, call) if call.wait else ""
-    found = await topics.wait(control, name, read, after, call.wait)
-    events = [topics.event_of(event) for event in found]
-    return TopicAnswer(after=found[-1].position if found else after), events
+    return topics.Source("", read)
+
+
+async def _last(control: Control, place: Place, call: TopicCall) -> int:
+    if call.space == _OURS:
+        return await job_news.last(control)
+    ends = {topic.name.rpartition(":")[2]: topic.last for topic in await control.store.topics_at(place)}
+    return ends.get(call.topic, 0)
 
 
 def _events(job: str, data: bytes) -> list[Any]:
@@ -76,11 +94,13 @@ def _events(job: str, data: bytes) -> list[Any]:
     return events
 
 
-async def _news_of(control: Control, place: Place, call: TopicCall) -> str:
-    """The topic's whole name, for the bus alone: whether it may be read is asked of the store."""
+async def _news(control: Control, place: Place, call: TopicCall) -> str:
+    """What the bus calls news of the topic; whether it may be read is asked of the store."""
     assert place.lease is not None
+    if call.space == _OURS:
+        return ""
     owner = {"job": call.job, "agent": place.lease.agent}.get(call.space)
-    return f"{call.space}:{owner or (await control.store.job(call.job)).project}:{call.topic}"
+    return f"{topics.NEWS}{call.space}:{owner or (await control.store.job(call.job)).project}:{call.topic}"
 
 
 def _refusal(error: PaddockError) -> TopicAnswer:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,12 +16,25 @@ from paddock.store.topics import Delivery, NewEvent, Published, Taken, Topic
 from paddock.wire.topics import PAGE
 
 # What a bus calls news of a topic.
-_NEWS = "topic/"
+NEWS = "topic/"
 # Seconds after which a follower looks for itself: news may be lost on the way.
 LOOK_S = 7.0
+# How often one question reads on where a filter has left nothing over.
+_READS = 20
 
-# Reads a page of events behind a position.
-Read = Callable[[int], Awaitable[list[Published]]]
+
+class Page(NamedTuple):
+    """Events, and the position to go on behind, which may lie beyond them."""
+
+    events: list[Published]
+    upto: int
+
+
+class Source(NamedTuple):
+    """Something to read and follow: what the bus calls news of it, and how events behind a position are read."""
+
+    news: str
+    read: Callable[[int], Awaitable[Page]]
 
 
 async def name_of(control: Control, ref: str, *, writing: bool) -> str:
@@ -56,49 +69,64 @@ async def publish(control: Control, topic: str, raw: Sequence[object], place: Pl
     ]
     taken = await control.store.publish(topic, made, control.clock.now(), place)
     if taken.fresh:
-        control.bus.news(_NEWS + taken.topic)
+        control.bus.news(NEWS + taken.topic)
     return taken
 
 
-def stored(control: Control, topic: str, most: int = PAGE) -> Read:
-    """Reads a topic that is stored."""
-    return lambda after: control.store.events(topic, after, most)
+def stored(control: Control, topic: str, most: int = PAGE) -> Source:
+    """A topic that is stored."""
+
+    async def read(after: int) -> Page:
+        return page(await control.store.events(topic, after, most), after)
+
+    return Source(NEWS + topic, read)
 
 
-async def follow(control: Control, topic: str, read: Read, after: int) -> AsyncGenerator[list[Published], None]:
-    """Events behind a position, as they come; an empty list now and then while there is nothing.
+def page(events: list[Published], after: int) -> Page:
+    """Events as a page."""
+    return Page(events, events[-1].position if events else after)
+
+
+async def follow(control: Control, source: Source, after: int) -> AsyncGenerator[Page, None]:
+    """Events behind a position, as they come; a page without events now and then while there are none.
 
     Raises: what reading raises.
     """
-    news = control.bus.watch(_NEWS + topic)
+    news = control.bus.watch(source.news)
     waiting = asyncio.ensure_future(anext(news, None))
     try:
         while True:
-            found = await read(after)
-            if found:
-                after = found[-1].position
+            found = await source.read(after)
+            if found.upto > after:
+                after = found.upto
                 yield found
                 continue
             done, _ = await asyncio.wait((waiting,), timeout=LOOK_S)
             if done:
                 waiting = asyncio.ensure_future(anext(news, None))
             else:
-                yield []
+                yield found
     finally:
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
 
 
-async def wait(control: Control, topic: str, read: Read, after: int, seconds: float) -> list[Published]:
+async def wait(control: Control, source: Source, after: int, seconds: float) -> Page:
     """Events behind a position; where there are none yet it waits for them so long. Raises: what reading raises."""
-    if seconds <= 0:
-        return await read(after)
+    found = await source.read(after)
+    for _ in range(_READS):
+        if found.events or found.upto == after:
+            break
+        after = found.upto
+        found = await source.read(after)
+    if found.events or not seconds:
+        return found
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds), contextlib.aclosing(follow(control, topic, read, after)) as pages:
+        async with asyncio.timeout(seconds), contextlib.aclosing(follow(control, source, found.upto)) as pages:
             async for found in pages:
-                if found:
-                    return found
-    return []
+                if found.events:
+                    break
+    return found
 
 
 def event_of(found: Published | Delivery) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Protocol
 from paddock.core.gate import Verdict
 from paddock.store.backlog import Backlog
 from paddock.store.fairness import FairStore
+from paddock.store.job_news import JobNewsStore
 from paddock.store.records import (
     Agent,
     Attempt,
@@ -35,7 +36,7 @@ from paddock.wire.messages import Check
 Fate = tuple[str, int, str]
 
 
-class Store(FairStore, ReplicaStore, StateStore, TopicStore, Protocol):
+class Store(FairStore, ReplicaStore, StateStore, TopicStore, JobNewsStore, Protocol):
     """Durable truth."""
 
     # Writes that were asked for and are not answered yet.

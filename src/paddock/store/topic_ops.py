@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
+from paddock.store.job_news import Moves
 from paddock.store.operations import Operations
-from paddock.store.ops import topics
+from paddock.store.ops import job_news, topics
 from paddock.store.stating import Place
 from paddock.store.topics import Delivery, Group, NewEvent, Published, Taken, Topic
 
 
 class TopicOps(Operations):
-    """See `TopicStore`."""
+    """See `TopicStore` and `JobNewsStore`."""
 
     async def keep_topic(self, name: str, keep_ms: int, keep_count: int, now: int) -> Topic:
         return await self._write(now, lambda work: topics.keep(work, name, keep_ms, keep_count))
@@ -28,6 +29,9 @@ class TopicOps(Operations):
 
     async def events(self, topic: str, after: int, most: int, place: Place | None = None) -> list[Published]:
         return await self._read(lambda tx: topics.after(tx, topic, after, most, place))
+
+    async def job_moves(self, after: int, most: int, place: Place | None = None) -> Moves:
+        return await self._read(lambda tx: job_news.moves(tx, after, most, place))
 
     async def groups(self, topic: str) -> list[Group]:
         return await self._read(lambda tx: topics.groups(tx, topic))

@@ -8,9 +8,11 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from paddock.control import topics
-from paddock.core.cloudevents import check_topic, from_headers, to_headers
+from paddock.control import job_news, topics
+from paddock.control.plane import Control
+from paddock.core.cloudevents import OWN, check_topic, from_headers, to_headers
 from paddock.core.errors import BadInput, NotFound
+from paddock.core.states import JobState
 from paddock.web.agents_api import read_body
 from paddock.web.endpoint import INERT, Endpoint, control_of, json_of
 from paddock.wire.topics import PAGE, WAIT_S
@@ -20,6 +22,8 @@ _MAX_TAKE = 1_000
 _LONGEST_TTL_S = 86_400
 # Bytes of headers that other programs take.
 _MAX_HEADERS = 8_000
+# Which jobs' events `paddock.jobs` shall tell.
+_FILTERS = ("project", "kind", "capability", "state")
 _ONE, _BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
 
 
@@ -59,24 +63,51 @@ async def read_topic(request: Request) -> Response:
     control, query = control_of(request), request.query_params
     topic = await topics.name_of(control, request.path_params["ref"], writing=False)
     given = request.headers.get("last-event-id") or query.get("after", "0")
-    after = (await control.store.topic(topic)).last if given == "latest" else _number(given, "after", 0, 2**53)
-    if "text/event-stream" in request.headers.get("accept", ""):
-        await control.store.topic(topic)
-        stream = _stream(request, topic, after)
-        return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    after = await _last(control, topic) if given == "latest" else _number(given, "after", 0, 2**53)
     most = _number(query.get("limit", "100"), "limit", 1, PAGE)
+    if "text/event-stream" in request.headers.get("accept", ""):
+        source = _source(request, topic, PAGE)
+        await source.read(after)  # what is refused is refused before the answer begins
+        stream = _stream(control, source, after)
+        return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
     seconds = _number(query.get("wait", "0"), "wait", 0, WAIT_S)
-    found = await topics.wait(control, topic, topics.stored(control, topic, most), after, seconds)
+    found = await topics.wait(control, _source(request, topic, most), after, seconds)
     media = _BATCH if _BATCH in request.headers.get("accept", "") else "application/json"
-    headers = {"Paddock-Position": str(found[-1].position if found else after)}
-    return JSONResponse([topics.event_of(event) for event in found], media_type=media, headers=headers)
+    headers = {"Paddock-Position": str(found.upto)}
+    return JSONResponse([topics.event_of(event) for event in found.events], media_type=media, headers=headers)
+
+
+async def _last(control: Control, topic: str) -> int:
+    if topic == job_news.TOPIC:
+        return await job_news.last(control)
+    return (await control.store.topic(topic)).last
+
+
+def _source(request: Request, topic: str, most: int) -> topics.Source:
+    """What a request reads. Raises: BadInput for filters that are none of this topic's."""
+    control, query = control_of(request), request.query_params
+    words = {name: query.getlist(name) for name in _FILTERS if name in query}
+    if topic != job_news.TOPIC:
+        if words:
+            raise BadInput(f"{min(words)}: only {job_news.TOPIC} is filtered", where=min(words))
+        return topics.stored(control, topic, most)
+    for state in words.get("state", ()):
+        if not job_news.is_state(state):
+            raise BadInput(f"state: jobs have no state {state[:40]!r}", hint=", ".join(JobState), where="state")
+    wanted = job_news.Wanted(
+        projects=frozenset(words.get("project", ())),
+        kinds=frozenset(words.get("kind", ())),
+        states=frozenset(words.get("state", ())),
+        capabilities=frozenset(filter(None, words["capability"])) if "capability" in words else None,
+    )
+    return job_news.source(control, wanted, most)
 
 
 async def read_event(request: Request) -> Response:
     control = control_of(request)
     topic = await topics.name_of(control, request.path_params["ref"], writing=False)
     position = _number(request.path_params["position"], "position", 1, 2**53)
-    found = await control.store.events(topic, position - 1, 1)
+    found = (await _source(request, topic, 1).read(position - 1)).events
     if not found or found[0].position != position:
         raise NotFound(f"{topic!r} has no event at {position}", hint="retention may have taken it")
     event, mode = topics.event_of(found[0]), request.query_params.get("mode", "structured")
@@ -90,16 +121,14 @@ async def read_event(request: Request) -> Response:
     return Response(body, headers={**INERT, **headers})
 
 
-async def _stream(request: Request, topic: str, after: int) -> AsyncIterator[bytes]:
+async def _stream(control: Control, source: topics.Source, after: int) -> AsyncIterator[bytes]:
     yield b": following\n\n"
-    control = control_of(request)
-    pages = topics.follow(control, topic, topics.stored(control, topic), after)
-    async with contextlib.aclosing(pages) as found:
-        async for events in found:
-            if not events:
-                yield b": quiet\n\n"
-            for event in events:
+    async with contextlib.aclosing(topics.follow(control, source, after)) as pages:
+        async for page in pages:
+            for event in page.events:
                 yield b"id: %d\ndata: %s\n\n" % (event.position, msgspec.json.encode(topics.event_of(event)))
+            if not page.events:  # where to go on, for one who comes back, though there is nothing to tell
+                yield b": quiet\nid: %d\n\n" % page.upto
 
 
 async def list_groups(request: Request) -> Response:
@@ -111,6 +140,8 @@ async def list_groups(request: Request) -> Response:
 async def take(request: Request) -> Response:
     control = control_of(request)
     topic = await topics.name_of(control, request.path_params["ref"], writing=False)
+    if topic.startswith(OWN):
+        raise BadInput(f"{topic} is followed, not shared", hint="jobs are shared by their leases")
     raw = _fields(await json_of(request), "consumer", "max", "seconds", "start")
     consumer = raw.get("consumer", "")
     if not isinstance(consumer, str) or not 1 <= len(consumer) <= 128:
@@ -206,7 +237,7 @@ ENDPOINTS = (
         "/v1/topics/{ref}",
         "Events behind a position or `latest`, waited for if asked; as text/event-stream also those that come",
         read_topic,
-        query={"after": "integer", "limit": "integer", "wait": "integer"},
+        query={"after": "integer", "limit": "integer", "wait": "integer", **dict.fromkeys(_FILTERS, "string")},
     ),
     Endpoint("GET", "/v1/topics/{ref}/groups", "The groups of consumers of a topic", list_groups),
     Endpoint(

@@ -1,4 +1,4 @@
-"""What an agent asks of topics in the name of a job's attempt: one line of JSON, then the events; signed as one body."""
+"""What an agent asks of topics in the name of an attempt: one line of JSON, then the events; signed as one body."""
 
 from typing import Annotated
 
@@ -17,14 +17,14 @@ MAX_CALL = 900 << 10
 class TopicCall(Struct, frozen=True, kw_only=True):
     """One call for one attempt. `read` gives what stands behind `after`, and may wait so many seconds for it.
 
-    Negative, `after` is the topic's end.
+    Negative, `after` is the topic's end. `paddock/jobs` is what becomes of the jobs of the attempt's project.
     """
 
     job: Id
     epoch: Annotated[int, Meta(ge=1, le=2**31)]
     session: Id
     op: Annotated[str, Meta(pattern="^(publish|read|list)$")]
-    space: Annotated[str, Meta(pattern="^(job|project|agent)$")] = "project"
+    space: Annotated[str, Meta(pattern="^(job|project|agent|paddock)$")] = "project"
     topic: Annotated[str, Meta(max_length=128)] = ""
     after: Annotated[int, Meta(ge=-1, le=2**53)] = 0
     limit: Annotated[int, Meta(ge=1, le=PAGE)] = 100

@@ -131,7 +131,9 @@ def _end(work: Work, job: JobRecord, outcome: Outcome, ended: AttemptState, fate
     if settled != 1:
         raise RuntimeError("a leased job changed hands inside a transaction")
     work.readied = work.readied or fate.state is JobState.READY or job.exclusive is not None or _limited(work)
-    facts = {"epoch": job.epoch, "code": outcome.code, "state": fate.state}
+    facts: dict[str, object] = {"epoch": job.epoch, "code": outcome.code, "state": fate.state}
+    if fate.not_before_ms:
+        facts["not_before"] = work.now + fate.not_before_ms
     work.journal(f"attempt.{ended}", job.id, job.agent, **facts)
     _consequences(work, job, outcome, ended, fate, change)
 

@@ -47,7 +47,7 @@ def submit(work: Work, given: Submission) -> Submitted:
     if needs:
         work.tx.many("add_need", needs)
     work.readied = JobState.READY in states
-    _tell(work, given, batch, fresh, ids)
+    _tell(work, given, batch, fresh, states, ids)
     return Submitted(batch=batch, jobs=tuple((ids[job.name], job.name) for job in given.jobs), twins=frozenset(twins))
 
 
@@ -66,11 +66,28 @@ def _twins(work: Work, given: Submission) -> dict[str, str]:
     return {keys[row["open_key"]]: row["id"] for row in found}
 
 
-def _tell(work: Work, given: Submission, batch: str, fresh: Sequence[Job], ids: dict[str, str]) -> None:
+def _tell(
+    work: Work, given: Submission, batch: str, fresh: Sequence[Job], states: Sequence[JobState], ids: dict[str, str]
+) -> None:
     about: dict[str, Any] = {"project": given.project, "batch": batch}
     if len(fresh) == 1:
         about |= {"name": fresh[0].name, "kind": fresh[0].kind}
-    telling.tell(work, "job.submitted", [ids[job.name] for job in fresh], **about)
+    alike, apart = _waits(fresh, states)
+    telling.tell(work, "job.submitted", [ids[job.name] for job in fresh], apart=apart, **about, **alike)
+
+
+def _waits(fresh: Sequence[Job], states: Sequence[JobState]) -> tuple[dict[str, Any], dict[int, dict[str, Any]]]:
+    """What the journal says of jobs that cannot start at once: of all of them, and by place of some."""
+    if JobState.BLOCKED not in states and not any(job.not_before for job in fresh):
+        return {}, {}
+    each: list[dict[str, Any]] = [
+        ({"blocked": True} if state is JobState.BLOCKED else {})
+        | ({"not_before": job.not_before} if job.not_before else {})
+        for job, state in zip(fresh, states, strict=True)
+    ]
+    if all(said == each[0] for said in each):
+        return each[0], {}
+    return {}, {at: said for at, said in enumerate(each) if said}
 
 
 def _is_closed(work: Work, given: Submission) -> bool:

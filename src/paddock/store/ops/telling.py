@@ -1,6 +1,6 @@
 """The journal: one row for each thing that happened, also where it happened to many jobs at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -14,30 +14,40 @@ _PLURAL = {one: many for many, one in MANY.items()}
 
 
 def tell(
-    work: Work, type_: str, jobs: Sequence[str], agent: str | None = None, /, epochs: Sequence[int] = (), **data: object
+    work: Work,
+    type_: str,
+    jobs: Sequence[str],
+    agent: str | None = None,
+    /,
+    epochs: Sequence[int] = (),
+    apart: Mapping[int, Mapping[str, object]] | None = None,
+    **data: object,
 ) -> None:
-    """Journals what happened to these jobs alike, with the epoch of each where there is one."""
+    """Journals what happened to these jobs alike, with the epoch of each, and what holds `apart` for some of them."""
     if len(jobs) == 1:
         one = {"epoch": epochs[0], **data} if epochs else data
-        work.journal(type_, jobs[0], agent, **one)
+        work.journal(type_, jobs[0], agent, **one, **(apart or {}).get(0, {}))
     elif jobs:
-        each = {"jobs": jobs, "epochs": epochs} if epochs else {"jobs": jobs}
+        each: dict[str, object] = {"jobs": jobs, "epochs": epochs} if epochs else {"jobs": jobs}
+        if apart:
+            each["apart"] = {str(at): said for at, said in apart.items()}
         work.journal(_PLURAL[type_], None, agent, count=len(jobs), **each, **data)
 
 
-def expand(event: Event) -> list[Event]:
-    """A row as rows of one job each; any other row as it is."""
+def expand(event: Event, first: int = 0, most: int | None = None) -> list[Event]:
+    """A row as rows of one job each, from the first of them on; any other row as it is."""
     if event.type not in MANY:
-        return [event]
+        return [event][first:]
     data = dict(event.data)
-    jobs, epochs = data.pop("jobs"), data.pop("epochs", None)
+    jobs, epochs, apart = data.pop("jobs"), data.pop("epochs", None), data.pop("apart", {})
     del data["count"]
-    return [
-        msgspec.structs.replace(
-            event, type=MANY[event.type], job=job, data={"epoch": epochs[at], **data} if epochs else data
-        )
-        for at, job in enumerate(jobs)
-    ]
+    out = []
+    for at in range(first, len(jobs) if most is None else min(len(jobs), first + most)):
+        said = {"epoch": epochs[at], **data} if epochs else data
+        if apart:
+            said = {**said, **apart.get(str(at), {})}
+        out.append(msgspec.structs.replace(event, type=MANY[event.type], job=jobs[at], data=said))
+    return out
 
 
 def journal_of_job(tx: Tx, job: str, after: int, limit: int) -> list[Event]:

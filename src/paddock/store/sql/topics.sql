@@ -87,3 +87,8 @@ DELETE FROM deliveries WHERE topic = :topic AND name = :name AND token = :token;
 
 -- name: return_delivery
 UPDATE deliveries SET until = :now WHERE topic = :topic AND name = :name AND token = :token AND dead = 0;
+
+-- What never changes about these jobs.
+-- name: job_facts
+SELECT id, name, batch, project, kind, requires, labels FROM jobs
+WHERE id IN (SELECT value FROM json_each(:ids));
