@@ -59,7 +59,7 @@ def _minutes(text: str) -> float:
 
 def _interrupt(_number: int, _frame: object) -> None:
     """Once is enough: what is being tidied up is not to be left half done."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     say("interrupted; tidying up")
     raise KeyboardInterrupt
@@ -69,8 +69,8 @@ if __name__ == "__main__":
     # What a user's shell says of a fleet must not lead the storm to it.
     for variable in [name for name in os.environ if name.startswith("PADDOCK_") and name != FROM]:
         del os.environ[variable]
-    signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
         code = main(sys.argv[1:])
     except (Trouble, AssertionError) as error:

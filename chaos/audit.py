@@ -1,5 +1,6 @@
 """What became of every job, by the control plane's own books: jobs, journal, what jobs wrote, its own check."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -17,7 +18,7 @@ from chaos.asking import Ask
 from chaos.fleet import Fleet
 from chaos.load import Load, Tally
 from chaos.words import say
-from paddock.client import NotFound
+from paddock.client import ClientError, NotFound
 
 # Seconds for what is left to be done once all is well.
 DRAIN_S = 180.0
@@ -50,17 +51,26 @@ def drained(fleet: Fleet, load: Load, wait: Callable[[float], None]) -> bool:
     ask = fleet.ask()
     while time.monotonic() < deadline:
         load.settle(load.doubts())
-        counts = ask.get("/v1/fleet")["jobs"]
-        if load.quiet and not load.doubts() and not any(counts.get(state) for state in _OPEN):
-            return True
+        with contextlib.suppress(ClientError):
+            counts = ask.get("/v1/fleet")["jobs"]
+            if load.quiet and not load.doubts() and not any(counts.get(state) for state in _OPEN):
+                return True
         wait(0.5)
     return False
 
 
 def audit(fleet: Fleet, tally: Tally) -> Findings:
     """Compares what was asked for with what became of it."""
-    ask = fleet.ask(timeout=60.0)
     found = Findings(jobs=len(tally.offered))
+    try:
+        _compare(fleet, tally, found)
+    except (ClientError, psycopg.Error, subprocess.TimeoutExpired) as error:
+        found.stuck.append(f"the books cannot be read: {error}")
+    return found
+
+
+def _compare(fleet: Fleet, tally: Tally, found: Findings) -> None:
+    ask = fleet.ask(timeout=60.0)
     there: dict[str, list[dict[str, Any]]] = {}
     for label in sorted(tally.labels):
         for job in ask.get("/v1/jobs", label=label, limit=_PAGE):
@@ -68,19 +78,21 @@ def audit(fleet: Fleet, tally: Tally) -> Findings:
     say(f"audit: {sum(map(len, there.values())):,} jobs in the books, {found.jobs:,} asked for")
     accepted = _read_journal(ask, found)
     for name in tally.offered:
-        _judge(found, name, there.pop(name, []), tally.taken.get(name), accepted)
+        judge(found, name, there.pop(name, []), tally.taken.get(name), accepted)
     # A name that nobody asked for would be the loader's own fault; it is not to be passed over.
     found.doubled += [f"{name}: nobody asked for it" for name in there]
     _look_at_effects(ask, tally, found)
     found.stuck += _check_store(fleet)
     found.connections_left = _connections_left(fleet)
-    return found
 
 
-def _judge(
+def judge(
     found: Findings, name: str, jobs: list[dict[str, Any]], told: str | None, accepted: Mapping[str, int]
 ) -> None:
-    """Puts a job where it belongs."""
+    """Puts a job where it belongs: `jobs` are those of its name, `told` the id that it was taken under.
+
+    `accepted` says how many outcomes of each id were accepted as done.
+    """
     if not jobs:
         found.lost.append(f"{name}: {'taken as ' + told if told else 'never taken'}, and not there")
         return

@@ -76,7 +76,8 @@ class Fleet:
             self.replicas.append(replica)
             self.start_replica(number)
             self._until(partial(self.answers, number), replica)
-        say(f"{len(self.replicas)} replicas answer, through a balancer at {self.balancer.url}")
+            say(f"{replica.name} answers")
+        say(f"a balancer in front of them at {self.balancer.url}")
         repo = make_repo(self._place.folder("project"), 1, bare=True)
         body = {"name": PROJECT, "repo": str(repo.path), "branch": "main", "checks": []}
         self.ask().post("/v1/projects", body)

@@ -5,7 +5,6 @@ import fcntl
 import os
 import secrets
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,8 +17,6 @@ from support.places import remove_tree
 # Not what TMPDIR names, which may be closed to those as whom jobs run.
 _BASE = Path("/tmp")  # noqa: S108  (under a random name, held by a lock)
 _PREFIX = "paddock-chaos-"
-# A folder without a holder may be one that is just being made.
-_YOUNG_S = 30
 
 
 @dataclass(frozen=True)
@@ -42,9 +39,12 @@ def held() -> Iterator[Place]:
     """A place whose folder is locked until it is left, by whatever way."""
     run = secrets.token_hex(3)
     path = _BASE / f"{_PREFIX}{run}"
-    path.mkdir(0o711)
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    # Locked before it has the name by which others sweep.
+    young = path.with_name(f".{path.name}")
+    young.mkdir(0o711)
+    handle = os.open(young, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     fcntl.flock(handle, fcntl.LOCK_EX)
+    young.rename(path)
     try:
         yield Place(run, path)
     finally:
@@ -73,7 +73,7 @@ def _abandoned(path: Path) -> bool:
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return time.time() - os.fstat(handle).st_ctime > _YOUNG_S
+            return True
         finally:
             os.close(handle)
     return False

@@ -14,8 +14,9 @@ from chaos.report import Report
 from chaos.words import Trouble, say
 from paddock.client import ClientError
 
-# Seconds of calm before the first fault and between two; and between two lines that say how things stand.
-CALM_S, TELL_S = 3.0, 4.0
+# Seconds of calm before the first fault and between two; and between two lines that say how things stand, of which an
+# answer may take the second part.
+CALM_S, TELL_S, ANSWER_S = 3.0, 3.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Teller:
 
     def __init__(self, fleet: Fleet, load: Load) -> None:
         self.doing = "warming up"
-        self._ask = fleet.ask(timeout=2.0, patience=0.0)
+        self._ask = fleet.ask(timeout=ANSWER_S, patience=0.0)
         self._load = load
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="teller", daemon=True)
