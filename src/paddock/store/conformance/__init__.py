@@ -286,6 +286,28 @@ async def forgives_after_its_own_outage(store: Store) -> None:
     assert await store.next_expiry() == later + TTL
 
 
+async def keeps_each_of_the_attempts_that_end_together(store: Store) -> None:
+    bench = Bench(store)
+    await bench.project()
+    who = await bench.agent("a")
+    await bench.submit(*({"id": f"x{at}"} for at in range(5)))
+    granted = (await bench.beat(who, 5)).granted
+    good = [done(job, result={"n": job.name}, spawn_ms=at, exit_code=0) for at, job in enumerate(granted[:4])]
+    out = await bench.beat(who, 0, *good, done(granted[4], "failed", code="exit"), held=())
+    assert {code for _, _, code in out.acks} == {""}
+    for at, job in enumerate(granted[:4]):
+        (attempt,) = await store.attempts(job.id)
+        assert (attempt.job, attempt.epoch, attempt.agent, attempt.session) == (job.id, 1, *who)
+        assert (attempt.state, attempt.result, attempt.spawn_ms) == (AttemptState.DONE, {"n": job.name}, at)
+        assert attempt.settled == (await store.job(job.id)).ended == NOW
+        types = [event.type for event in await store.journal(0, job.id, 99)]
+        assert types == ["job.submitted", "job.leased", "attempt.done"]
+    assert [a.state for a in await store.attempts(granted[4].id)] == [AttemptState.FAILED]
+    again = await bench.beat(who, 0, good[0], done(granted[1], "failed"), done(granted[2], wip="w" * 40))
+    assert [code for _, _, code in again.acks] == ["", "stale_lease", ""]
+    assert [event.type for event in await store.journal(0, granted[2].id, 99)][-1] == "wip.kept"
+
+
 async def journals_in_the_same_transaction(store: Store) -> None:
     bench = Bench(store)
     await bench.project()
@@ -320,6 +342,7 @@ CHECKS: tuple[Check, ...] = (
     merges_one_at_a_time,
     redeems_a_token_once,
     forgives_after_its_own_outage,
+    keeps_each_of_the_attempts_that_end_together,
     journals_in_the_same_transaction,
     *agents.CHECKS,
     *replicas.CHECKS,

@@ -7,7 +7,7 @@ from paddock.core.effects import effects
 from paddock.core.settlement import Settlement, Standing
 from paddock.core.states import FINAL, JOB, AttemptState, JobState, move
 from paddock.store.base import Fate
-from paddock.store.ops import changing, releasing, telling
+from paddock.store.ops import attempts, changing, releasing, telling
 from paddock.store.ops.work import Work, record, to_json
 from paddock.store.records import JobRecord
 from paddock.store.statements import Row
@@ -46,9 +46,7 @@ def _end_well(work: Work, agent: str, session: str, epoch: int, outcomes: Mappin
     if not rows:
         return []
     done = [str(row["id"]) for row in rows]
-    held = {"agent": agent, "session": session}
-    ended = [_attempt(work, {**row, **held}, AttemptState.DONE, outcomes[row["id"]]) for row in rows]
-    work.tx.many("add_attempt", ended)
+    attempts.add_done(work, agent, session, rows, outcomes)
     telling.tell(work, "attempt.done", done, agent, epochs=[epoch] * len(done), code="", state=JobState.DONE)
     for kind, spawn_ms in {row["kind"]: outcomes[row["id"]].spawn_ms for row in rows}.items():
         _measure(work, kind, spawn_ms)
@@ -69,7 +67,7 @@ def finish(work: Work, agent: str, session: str, outcome: Outcome) -> str:
         return "unknown_job"
     job = record(JobRecord, row)
     if (job.state, job.epoch, job.session, job.agent) != (JobState.LEASED, outcome.epoch, session, agent):
-        return _late(work, agent, session, outcome)
+        return _late(work, row, agent, session, outcome)
     ended = AttemptState(outcome.status)
     _end(work, job, outcome, ended, _fate(work, job, ended, outcome))
     return ""
@@ -114,7 +112,7 @@ def _end(work: Work, job: JobRecord, outcome: Outcome, ended: AttemptState, fate
     if fate.state is JobState.IN_REVIEW and outcome.change is not None:
         change = changing.open_change(work, job, outcome.change)
     lease = {"agent": job.agent, "session": job.session, "started": job.started, "wip": job.wip}
-    work.tx.run("add_attempt", **_attempt(work, lease, ended, outcome))
+    attempts.add(work, lease, ended, outcome)
     settled = work.tx.run(
         "settle_job",
         job=job.id,
@@ -136,27 +134,6 @@ def _end(work: Work, job: JobRecord, outcome: Outcome, ended: AttemptState, fate
         facts["not_before"] = work.now + fate.not_before_ms
     work.journal(f"attempt.{ended}", job.id, job.agent, **facts)
     _consequences(work, job, outcome, ended, fate, change)
-
-
-def _attempt(work: Work, lease: Row, state: AttemptState, outcome: Outcome) -> Row:
-    return {
-        "job": outcome.job,
-        "epoch": outcome.epoch,
-        "agent": lease["agent"],
-        "session": lease["session"],
-        "claimed": lease["started"],
-        "state": state,
-        "code": outcome.code,
-        "detail": outcome.detail,
-        "exit_code": outcome.exit_code,
-        "started": outcome.started or None,
-        "ended": outcome.ended or work.now,
-        "settled": work.now,
-        "spawn_ms": outcome.spawn_ms,
-        "wip": outcome.wip or lease["wip"],
-        "containment": outcome.containment,
-        "result": to_json(outcome.result),
-    }
 
 
 def _measure(work: Work, kind: str, spawn_ms: int) -> None:
@@ -187,15 +164,19 @@ def _repeats(past: Row, agent: str, session: str, outcome: Outcome) -> bool:
 
 
 def _keep_wip(work: Work, past: Row | None, outcome: Outcome) -> bool:
-    """Notes where the work of a dead run is; of one whose lease still runs, until the lease ends."""
+    """Notes where the work of a dead run is; of one whose lease still runs, until the lease ends.
+
+    Of an attempt that ended well among others, the journal alone remembers it.
+    """
     if past is None:
         return bool(work.tx.run("keep_live_wip", job=outcome.job, epoch=outcome.epoch, wip=outcome.wip))
-    return bool(work.tx.run("keep_wip", job=outcome.job, epoch=outcome.epoch, wip=outcome.wip))
+    work.tx.run("keep_wip", job=outcome.job, epoch=outcome.epoch, wip=outcome.wip)
+    return not past["wip"]
 
 
-def _late(work: Work, agent: str, session: str, outcome: Outcome) -> str:
+def _late(work: Work, row: Row, agent: str, session: str, outcome: Outcome) -> str:
     """An outcome of an attempt that is over: a repetition is harmless, anything else is refused and remembered."""
-    past = work.tx.one("attempt", job=outcome.job, epoch=outcome.epoch)
+    past = attempts.one(work.tx, row, outcome.epoch)
     if outcome.wip and _keep_wip(work, past, outcome):
         work.journal("wip.kept", outcome.job, agent, epoch=outcome.epoch, wip=outcome.wip)
         if past is None and outcome.code == RECOVERED:

@@ -2,6 +2,7 @@
 
 from paddock.core.errors import NotFound
 from paddock.core.states import AttemptState, JobState
+from paddock.store.ops import attempts as ended
 from paddock.store.ops import telling
 from paddock.store.ops.work import record, records
 from paddock.store.records import Agent, Attempt, Change, Counts, Decision, Event, JobFilter, JobRecord, Project
@@ -108,9 +109,11 @@ def decisions(tx: Tx, change: str) -> list[Decision]:
 
 def attempts(tx: Tx, job: str) -> list[Attempt]:
     """The tries at a job, oldest first; the live one is read from the lease."""
-    found = records(Attempt, tx.all("attempts", job=job))
     row = tx.one("job", id=job)
-    if row is not None and row["state"] == JobState.LEASED:
+    if row is None:
+        return []
+    found = records(Attempt, ended.of_job(tx, row))
+    if row["state"] == JobState.LEASED:
         found.append(
             Attempt(
                 job=job,

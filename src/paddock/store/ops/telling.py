@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from paddock.store.ops import attempts
 from paddock.store.ops.work import Work, record, records
 from paddock.store.records import Event, JobRecord
 from paddock.store.statements import Tx
@@ -57,7 +58,7 @@ def journal_of_job(tx: Tx, job: str, after: int, limit: int) -> list[Event]:
     if row is None:
         return found
     moments = {row["created"], record(JobRecord, row).started}
-    for attempt in tx.all("attempts", job=job):
+    for attempt in attempts.of_job(tx, row):
         moments |= {attempt["claimed"], attempt["settled"]}
     for at in moments - {None}:
         for many in records(Event, tx.all("journal_of_many", at=at, after=after)):

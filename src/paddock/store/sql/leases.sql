@@ -68,6 +68,13 @@ INSERT INTO attempts (job, epoch, agent, session, state, code, detail, exit_code
 VALUES (:job, :epoch, :agent, :session, :state, :code, :detail, :exit_code, :claimed, :started, :ended, :settled,
     :spawn_ms, :wip, :containment, :result);
 
+-- name: add_attempts_alike
+INSERT INTO attempts_alike (settled, first, epoch, agent, session, each)
+VALUES (:settled, :first, :epoch, :agent, :session, :each);
+
+-- name: attempts_alike
+SELECT settled, epoch, agent, session, each FROM attempts_alike WHERE settled = :settled;
+
 -- name: attempt
 SELECT * FROM attempts WHERE job = :job AND epoch = :epoch;
 
