@@ -4,7 +4,9 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from paddock.client import Client
 from paddock.control.meter import BOUNDS, Meter
+from paddock.control.usage import KEPT_S, kept_for
 from paddock.web.metrics_api import METRICS
 from support.fleet import Fleet
 from support.light import Light, done
@@ -30,6 +32,12 @@ def test_every_figure_is_there_and_true(plane: Fleet) -> None:
     [grant] = light.beat(want=1)[0]
     assert grant.job == job
     light.beat(done(grant))
+    client = Client(plane.url)
+    client.state("project", "shop").put("k", b"12345")
+    for _ in range(2):
+        client.topic("project:shop:t", source="/m").publish(7, id="once")
+    client.topic("t").publish(7)
+    client.topic("t").group("g", "c").take(seconds=60)
     found = scrape(plane)
     shown = {name.removeprefix("paddock_") for name in found if name.startswith("paddock_")}
     for name, (kind, label, _) in METRICS.items():
@@ -41,6 +49,10 @@ def test_every_figure_is_there_and_true(plane: Fleet) -> None:
     assert found["paddock_store_writes_total"]["done"] >= found["paddock_store_commits_total"][""] > 0
     assert found["paddock_agents"]["online"] >= 1 and found["paddock_jobs"]["done"] >= 1
     assert found["paddock_store_up"][""] == 1 and found["paddock_behind_seconds"][""] == 0
+    assert (found["paddock_state_keys"]["project"], found["paddock_state_bytes"]["project"]) == (1, 5)
+    assert found["paddock_topic_events"] == {"agent": 0, "job": 0, "operators": 1, "project": 1}
+    assert found["paddock_topic_published_total"] == {"stored": 2, "known": 1}
+    assert found["paddock_topic_deliveries"] == {"pending": 1, "dead": 0} and found["paddock_topic_groups"][""] == 1
     assert found["process_resident_memory_bytes"][""] > 1e6
 
 
@@ -52,6 +64,10 @@ def test_every_figure_is_documented() -> None:
         )
         assert row in page, row
         assert kind == "histogram" or about.split(":")[0] in page
+
+
+def test_what_is_long_to_count_is_counted_seldom() -> None:
+    assert kept_for(0.001) == KEPT_S and kept_for(2.0) == 200.0
 
 
 def test_a_beat_counts_within_the_bound_that_it_kept() -> None:

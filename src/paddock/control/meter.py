@@ -15,6 +15,9 @@ class Meter:
         # Answered beats by the bound that they stayed within; the last is for those beyond all.
         self.within = [0] * (len(BOUNDS) + 1)
         self.seconds = 0.0
+        # Events that were published: `stored`, or `known` already; and how many follow a topic now.
+        self.published = {"stored": 0, "known": 0}
+        self.following = 0
 
     def answered(self, seconds: float) -> None:
         """A beat was answered after so long."""

@@ -68,6 +68,8 @@ async def publish(control: Control, topic: str, raw: Sequence[object], place: Pl
         NewEvent(source=event["source"], id=event["id"], event=msgspec.json.encode(event).decode()) for event in events
     ]
     taken = await control.store.publish(topic, made, control.clock.now(), place)
+    control.meter.published["stored"] += taken.fresh
+    control.meter.published["known"] += len(made) - taken.fresh
     if taken.fresh:
         control.bus.news(NEWS + taken.topic)
     return taken
@@ -94,6 +96,7 @@ async def follow(control: Control, source: Source, after: int) -> AsyncGenerator
     """
     news = control.bus.watch(source.news)
     waiting = asyncio.ensure_future(anext(news, None))
+    control.meter.following += 1
     try:
         while True:
             found = await source.read(after)
@@ -107,6 +110,7 @@ async def follow(control: Control, source: Source, after: int) -> AsyncGenerator
             else:
                 yield found
     finally:
+        control.meter.following -= 1
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
 

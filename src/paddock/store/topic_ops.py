@@ -6,7 +6,7 @@ from paddock.store.job_news import Moves
 from paddock.store.operations import Operations
 from paddock.store.ops import job_news, topics
 from paddock.store.stating import Place
-from paddock.store.topics import Delivery, Group, NewEvent, Published, Taken, Topic
+from paddock.store.topics import Delivery, Group, NewEvent, Published, Taken, Topic, TopicUsage
 
 
 class TopicOps(Operations):
@@ -20,6 +20,9 @@ class TopicOps(Operations):
 
     async def topics(self, most: int = 10_000) -> list[Topic]:
         return await self._read(lambda tx: topics.listed(tx, most))
+
+    async def topic_usage(self) -> TopicUsage:
+        return await self._read(topics.usage)
 
     async def topics_at(self, place: Place) -> list[Topic]:
         return await self._read(lambda tx: topics.at(tx, place))

@@ -86,6 +86,19 @@ class Delivery(Record, frozen=True, kw_only=True):
     until: int
 
 
+class TopicUsage(Record, frozen=True, kw_only=True):
+    """What is stored: by space topics, events and bytes, and of all of them groups and deliveries.
+
+    `behind` is how many events the group that is furthest behind was not given yet.
+    """
+
+    spaces: dict[str, dict[str, int]]
+    groups: int
+    behind: int
+    pending: int
+    dead: int
+
+
 class TopicStore(Protocol):
     """Events stay at positions that rise by one, in the order of commits."""
 
@@ -97,6 +110,9 @@ class TopicStore(Protocol):
 
     async def topics(self, most: int = 10_000) -> list[Topic]:
         """Topics in the order of their names."""
+
+    async def topic_usage(self) -> TopicUsage:
+        """It looks at every topic and every delivery that is open: ask now and then."""
 
     async def topics_at(self, place: Place) -> list[Topic]:
         """The topics of a place. Raises: Stale."""

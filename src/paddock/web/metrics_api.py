@@ -13,14 +13,13 @@ from starlette.responses import Response
 from paddock import __version__
 from paddock.control.meter import BOUNDS
 from paddock.control.plane import Control
+from paddock.control.usage import KEPT_S, Usage
 from paddock.core.errors import PaddockError
 from paddock.core.states import ChangeState, JobState
 from paddock.web.endpoint import Endpoint, control_of
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
-
-KEPT_S = 5.0
 
 # name → (type, its one label or empty, what it is). Counters are shown with `_total` behind their names.
 METRICS: dict[str, tuple[str, str, str]] = {
@@ -41,6 +40,18 @@ METRICS: dict[str, tuple[str, str, str]] = {
     "paddock_store_writes": ("counter", "result", "writes: done, and failed (refused ones among them)"),
     "paddock_store_commits": ("counter", "", "transactions in which they were committed"),
     "paddock_store_statements": ("counter", "", "statements that the store ran, to read and to write"),
+    "paddock_state_keys": ("gauge", "space", "keys of state: of jobs, projects and agents"),
+    "paddock_state_bytes": ("gauge", "space", "bytes of their values"),
+    "paddock_state_large_values": ("gauge", "", "large values, each of which is stored once"),
+    "paddock_state_large_bytes": ("gauge", "", "their bytes"),
+    "paddock_topics": ("gauge", "space", "topics: of operators, projects, jobs and agents"),
+    "paddock_topic_events": ("gauge", "space", "events that they keep"),
+    "paddock_topic_bytes": ("gauge", "space", "bytes of these events"),
+    "paddock_topic_published": ("counter", "result", "events published: stored, and known already"),
+    "paddock_topic_followers": ("gauge", "", "who follows a topic at this control plane"),
+    "paddock_topic_groups": ("gauge", "", "groups of consumers"),
+    "paddock_topic_behind_events": ("gauge", "", "events that the group furthest behind was not given yet"),
+    "paddock_topic_deliveries": ("gauge", "state", "deliveries: pending ones, and dead ones, put aside for a person"),
     "paddock_registry_watches": ("gauge", "", "open streams of the registry"),
     "paddock_bus_connected": ("gauge", "", "whether other control planes can be reached"),
     "paddock_bus_peers": ("gauge", "", "other control planes heard of within a minute"),
@@ -55,6 +66,7 @@ class Figures:
 
     def __init__(self, control: Control) -> None:
         self._control = control
+        self._usage = Usage(control)
         self._kept: Values = {}
         self._until = 0.0
 
@@ -68,9 +80,11 @@ class Figures:
     async def _of_store(self) -> Values:
         try:
             counts = await self._control.store.counts(self._control.clock.now())
+            usage = await self._usage.read()
         except PaddockError:
             return {"paddock_store_up": 0}
         return {
+            **usage,
             "paddock_store_up": 1,
             "paddock_jobs": {str(state): counts.jobs.get(state, 0) for state in JobState},
             "paddock_changes": {str(state): counts.changes.get(state, 0) for state in ChangeState},
@@ -102,6 +116,8 @@ class Figures:
             "paddock_store_writes": {"done": backlog.written - backlog.failed, "failed": backlog.failed},
             "paddock_store_commits": control.store.commits,
             "paddock_store_statements": control.store.statements,
+            "paddock_topic_published": meter.published,
+            "paddock_topic_followers": meter.following,
             "paddock_registry_watches": control.registry.watches,
             "paddock_bus_connected": int(control.bus.connected),
             "paddock_bus_peers": control.bus.peers,

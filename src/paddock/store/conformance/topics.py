@@ -104,6 +104,12 @@ async def keeps_an_owners_topics_within_bounds(store: Store) -> None:
     except TopicsFull:
         assert len(await store.topics_at(Place(space="project", owner="p"))) == MOST_OWNED
     assert (await store.publish("project:other:t", [_event(1)], NOW)).fresh == 1
+    await store.publish("t", [_event(1), _event(2)], NOW)
+    await _take(store, 1)
+    usage = await store.topic_usage()
+    assert usage.spaces["project"]["topics"] == MOST_OWNED + 1
+    assert usage.spaces["operators"] == {"topics": 1, "events": 2, "bytes": sum(len(_event(at).event) for at in (1, 2))}
+    assert (usage.groups, usage.behind, usage.pending, usage.dead) == (1, 1, 1, 0)
 
 
 async def takes_events_of_an_attempt_while_it_holds_its_job(store: Store) -> None:

@@ -19,6 +19,7 @@ from paddock.store.topics import (
     Taken,
     Topic,
     TopicsFull,
+    TopicUsage,
 )
 
 # Events that are read at a time, so that large ones do not fill the memory.
@@ -135,6 +136,14 @@ def _page(tx: Tx, name: str, position: int, most: int) -> list[Published]:
         if len(rows) < _READ:
             break
     return found
+
+
+def usage(tx: Tx) -> TopicUsage:
+    """What is stored."""
+    spaces = {row.pop("space"): row for row in tx.all("topics_usage")}
+    told = tx.one("groups_usage") or {}
+    waiting = {int(row["dead"]): int(row["deliveries"]) for row in tx.all("deliveries_usage")}
+    return TopicUsage(spaces=spaces, **told, pending=waiting.get(0, 0), dead=waiting.get(1, 0))
 
 
 def groups(tx: Tx, name: str) -> list[Group]:

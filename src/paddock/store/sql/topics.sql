@@ -88,6 +88,20 @@ DELETE FROM deliveries WHERE topic = :topic AND name = :name AND token = :token;
 -- name: return_delivery
 UPDATE deliveries SET until = :now WHERE topic = :topic AND name = :name AND token = :token AND dead = 0;
 
+-- name: topics_usage
+SELECT CASE WHEN owner = '' THEN 'operators' WHEN owner LIKE 'job:%' THEN 'job'
+    WHEN owner LIKE 'agent:%' THEN 'agent' ELSE 'project' END AS space,
+    count(*) AS topics, CAST(sum(bytes) AS INTEGER) AS bytes, CAST(sum(
+        coalesce(last + 1 - (SELECT min(position) FROM events WHERE events.topic = topics.name), 0)) AS INTEGER) AS events
+FROM topics GROUP BY 1;
+
+-- name: groups_usage
+SELECT count(*) AS groups, coalesce(max(topics.last + 1 - consumers.next), 0) AS behind
+FROM consumers JOIN topics ON topics.name = consumers.topic;
+
+-- name: deliveries_usage
+SELECT dead, count(*) AS deliveries FROM deliveries GROUP BY dead;
+
 -- What never changes about these jobs.
 -- name: job_facts
 SELECT id, name, batch, project, kind, requires, labels FROM jobs
