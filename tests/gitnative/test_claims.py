@@ -55,9 +55,8 @@ def test_the_whole_way_of_a_task(tmp_path: Path, process: bool) -> None:
 
 def test_many_agents_for_as_many_tasks_get_one_each(tmp_path: Path) -> None:
     repo = remote_with(tmp_path / "r.git", 12)
-    got = at_once(
-        [lambda n=n, a=a: claim(fleet_at(repo, tmp_path / "home", seed=n), a) for n, a in enumerate(agents(12))]
-    )
+    fleets = [(fleet_at(repo, tmp_path / "home", seed=n), agent) for n, agent in enumerate(agents(12))]
+    got = at_once([partial(claim, fleet, agent) for fleet, agent in fleets])
     assert sorted(won(one).record.key for one in got) == [f"shop/TASK-{n:03}" for n in range(1, 13)]
 
 

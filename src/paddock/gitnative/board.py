@@ -129,7 +129,7 @@ class Board:
 
     def _is_ready(self, key: str, done: Collection[str]) -> bool:
         task = self.tasks[key]
-        if key in done or any(need not in done for need in task.needs):
+        if task.parked or key in done or any(need not in done for need in task.needs):
             return False
         # What is blocked or pending and waits for nothing was closed by a person, and a person opens it.
         return task.status in ("ready", "claimed", "in_progress") or bool(task.needs)

@@ -35,6 +35,7 @@ class Coordination(msgspec.Struct, frozen=True, kw_only=True):
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
     """A board as it lies on disk. `blobs` is path → blob of every task file; done tasks are kept by name alone."""
 
+    tip: str
     blobs: dict[str, str]
     tasks: dict[str, Task]
     folders: dict[str, str]
@@ -145,6 +146,7 @@ class Mirror:
         if signers is None and coordination.allowed_signers:
             signers = self.list(tip, [coordination.allowed_signers]).get(coordination.allowed_signers)
         stored = Stored(
+            tip=tip,
             blobs=files,
             tasks=board.tasks,
             folders=board.folders,

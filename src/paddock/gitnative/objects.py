@@ -26,7 +26,7 @@ def make(kind: str, data: bytes) -> Object:
 
 def tree(entries: Iterable[tuple[str, str, str]] = ()) -> Object:
     """A tree of (mode, name, id); without entries the empty one."""
-    rows = [(mode, name.encode(), bytes.fromhex(oid)) for mode, name, oid in entries]
+    rows = [(mode, name.encode(errors="surrogateescape"), bytes.fromhex(oid)) for mode, name, oid in entries]
     # git orders a folder as if its name ended with a slash.
     rows.sort(key=lambda row: row[1] + (b"/" if row[0] == "40000" else b""))
     return make("tree", b"".join(b"%s %s\0%s" % (mode.encode(), name, oid) for mode, name, oid in rows))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from paddock.core.errors import BadInput
-from paddock.gitnative import claiming, holding, stalls
+from paddock.gitnative import branch, claiming, holding, stalls
 from paddock.gitnative.claiming import Claimed, Missed
 from paddock.gitnative.fleet import Agent, Fleet
 from paddock.gitnative.selection import Filter
@@ -47,6 +47,9 @@ class Verbs:
 
 REFS = Verbs("refs", claiming.claim, holding.beat, holding.complete, holding.release, stalls.release_stalled)
 
+BRANCH = Verbs("branch", branch.claim, branch.beat, branch.complete, branch.release, branch.release_stalled)
+_KNOWN = {REFS.name: REFS, BRANCH.name: BRANCH}
+
 
 def of(fleet: Fleet) -> Verbs:
     """The verbs of the protocol that the repository has chosen.
@@ -58,6 +61,6 @@ def of(fleet: Fleet) -> Verbs:
         _, stored = fleet.look()
     fleet.coordination = stored.coordination
     name = fleet.coordination.protocol
-    if name == REFS.name:
-        return REFS
+    if name in _KNOWN:
+        return _KNOWN[name]
     raise BadInput(f"protocol {name!r} is unknown", hint="`protocol` in .agents/paddock.toon is refs or branch")

@@ -44,6 +44,8 @@ class Task:
     complexity: str
     # Seconds, argv and scope of a run, for agents that run it themselves: the `run` section.
     run: Mapping[str, Any]
+    # Lost too often: it waits for a person, who takes the section `parked` out.
+    parked: bool = False
 
     @property
     def key(self) -> str:
@@ -96,6 +98,7 @@ class _Reader:
             need_lines=need_lines,
             complexity=self._word(self._section("metadata"), "complexity", COMPLEXITIES, "medium", under="metadata"),
             run=self._run(),
+            parked="parked" in self._doc.value,
         )
 
     def _section(self, name: str, *, needed: bool = False) -> Mapping[str, Any]:
