@@ -20,6 +20,7 @@ _SPACE = "paddock-chaos-"
 _LINK = "pkc"
 # Nobody's hardware address: what is sent there vanishes.
 _NOWHERE = "02:00:00:00:00:01"
+_BRIDGE = "02:00:00:00:00:02"
 _CLONE_NEWNET = 0x4000_0000
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -55,7 +56,8 @@ class Network:
     def _build(self) -> None:
         taken = ip("-4", "-o", "addr") + ip("-4", "route")
         self._base = next(base for base in _SUBNETS if f"{base}." not in taken)
-        ip("link", "add", self.bridge, "type", "bridge")
+        # Left to itself a bridge takes its address from its ports: pulling one would cut off the others as well.
+        ip("link", "add", self.bridge, "address", _BRIDGE, "type", "bridge")
         for address in (self.store, self.bus):
             ip("addr", "add", f"{address}/24", "dev", self.bridge)
         ip("link", "set", self.bridge, "up")

@@ -30,9 +30,10 @@ class Recovery:
 class Probe:
     """Sends jobs of its own; `sent` are the names of those that were taken."""
 
-    def __init__(self, fleet: Fleet, wait: Callable[[float], None]) -> None:
+    def __init__(self, fleet: Fleet, wait: Callable[[float], None], tell: Callable[[str], None]) -> None:
         self._fleet = fleet
         self._wait = wait
+        self._tell = tell
         self._count = 0
         self.sent: list[str] = []
 
@@ -64,6 +65,8 @@ class Probe:
                 continue
             self.sent.append(name)
             waiting.remove(number)
+        if waiting:
+            self._tell(f"waiting until replica {', '.join(str(number + 1) for number in waiting)} takes a job")
         return not waiting
 
     def _done(self, waiting: list[str]) -> bool:
@@ -77,6 +80,7 @@ class Probe:
         return True
 
     def _until(self, ready: Callable[[], bool], what: str) -> None:
+        self._tell(f"waiting until {what}")
         deadline = time.monotonic() + LONGEST_S
         while not ready():
             self._fleet.check()

@@ -88,7 +88,11 @@ def run(plan: Plan) -> Report:
 def _rage(plan: Plan, fleet: Fleet, load: Load, teller: Teller, recoveries: list[Recovery]) -> None:
     """Fault after fault until the time is over. Raises: Trouble when something does not come back."""
     end = time.monotonic() + plan.seconds
-    probe = Probe(fleet, time.sleep)
+
+    def tell(what: str) -> None:
+        teller.doing = what
+
+    probe = Probe(fleet, time.sleep, tell)
     time.sleep(CALM_S)
     probe.through_each()
     for number, fault in enumerate(faults.sequence(plan.seed, fleet), 1):
@@ -99,7 +103,6 @@ def _rage(plan: Plan, fleet: Fleet, load: Load, teller: Teller, recoveries: list
         say(f"fault {number}: {words}, for {fault.seconds:.1f} s")
         began, healed = faults.struck(fault, fleet, time.sleep)
         doubts = load.doubts()
-        teller.doing = f"fault {number} is healed; waiting until all is well"
         found = probe.watch(fault, began, healed)
         load.settle(doubts)
         recoveries.append(found)
