@@ -59,8 +59,12 @@ FIELDS: Mapping[str, str] = {
     "the first stands for it, and the answer says `duplicate`",
     "Scope.files": "which paths of the worktree it may write",
     "Scope.commands": "which argv the job may be started with; any when left out",
-    "Scope.hosts": "must be empty: jobs have no network",
+    "Scope.hosts": "hosts and ports it may reach, such as `pypi.org:443` or `*.example.org:443`; none when left out",
+    "Scope.untrusted": "it reads what outsiders wrote: issues, pull requests, the web",
+    "Scope.public": "all it is given is public already, its repository too",
+    "Scope.degraded": "it may run where no host can contain it, if the host's policy says so too",
     "Files.write": "patterns relative to the worktree's top",
+    "Files.deny": "patterns of paths that it may not write even so",
 }
 DEFAULTS: Mapping[str, str] = {
     "BatchJob.kind": "`command`",
@@ -225,7 +229,7 @@ def _shape(told: Mapping[str, Any]) -> str:
     low, high = told.get("minimum"), told.get("maximum")
     if low is not None:
         return f"whole number, {low:,} to {high:,}" if high is not None else f"whole number, at least {low}"
-    return {"string": "text", "object": "mapping", "integer": "whole number"}[told["type"]]
+    return {"string": "text", "object": "mapping", "integer": "whole number", "boolean": "true or false"}[told["type"]]
 
 
 def _plural(word: str) -> str:

@@ -44,7 +44,7 @@ def test_a_job_says_what_the_defaults_do_not() -> None:
         ({"id": "a", "colour": "red"}, "unknown field `colour`", "jobs[0]"),
         ({"id": "a", "scope": {"files": {"write": ["../x"]}}}, "not relative", "jobs[0]"),
         ({"id": "a", "scope": {"commands": [["make"]]}}, "does not take the job's own argv", "jobs[0]"),
-        ({"id": "a", "scope": {"hosts": ["x.org"]}}, "without any network", "jobs[0]"),
+        ({"id": "a", "scope": {"hosts": ["x.org"]}}, "names no port", "jobs[0]"),
         ({"id": "a", "requires": ["A B"]}, "no capability", "jobs[0].requires"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from paddock.core import graph, kinds, scope
+from paddock.core import graph, kinds, scope, scope_env, scope_hosts
 from paddock.core.errors import BadInput
 
 MAX_JOBS = 20_000
@@ -38,9 +38,10 @@ DEFAULT_TRIES = 3
 
 
 class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Which paths of the worktree a job may write: patterns relative to its top."""
+    """Which paths of the worktree a job may write, and which of these not: patterns relative to its top."""
 
     write: tuple[str, ...] = ("**",)
+    deny: tuple[str, ...] = ()
 
 
 class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -49,6 +50,12 @@ class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     files: Files = Files()
     commands: tuple[tuple[str, ...], ...] | None = None
     hosts: tuple[str, ...] = ()
+    # Whether it reads what outsiders wrote: issues, pull requests, the web.
+    untrusted: bool = False
+    # Whether all it is given is public already, its repository too.
+    public: bool = False
+    # Whether it may run where no host can contain it; the host's policy must say so as well.
+    degraded: bool = False
 
 
 class JobFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -312,6 +319,10 @@ def check_scope(given: Scope, payload: Mapping[str, Any]) -> None:
     """
     for pattern in given.files.write:
         scope.check_pattern(pattern, "scope.files.write")
+    for pattern in given.files.deny:
+        scope.check_pattern(pattern, "scope.files.deny")
+    if "env" in payload:
+        scope_env.check_env(payload["env"], "payload.env", rules=given.commands is not None)
     if given.commands is not None:
         for rule in given.commands:
             scope.check_rule(rule, "scope.commands")
@@ -319,6 +330,4 @@ def check_scope(given: Scope, payload: Mapping[str, Any]) -> None:
         if argv is not None and not scope.command_allowed(argv, given.commands):
             raise BadInput(f"scope.commands does not take the job's own argv {argv!r}")
     if given.hosts:
-        raise BadInput(
-            "scope.hosts: this release contains jobs without any network", hint="leave hosts empty or out of the scope"
-        )
+        scope_hosts.check_hosts(given.hosts, "scope.hosts")

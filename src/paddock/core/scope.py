@@ -10,11 +10,13 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from paddock.core.errors import BadInput
+from paddock.core.scope_options import needs_naming
 
 MAX_PATTERN = 512
 MAX_SEGMENTS = 32
 
-# Paths that change what later runs or reviewers execute or trust; denied whatever a job says.
+# Paths that change what later runs or reviewers execute or trust; denied whatever a job says, unless the policy of the
+# host lifts one and the job's own scope names what lies under it.
 ALWAYS_DENIED = (
     ".git",
     ".git/**",
@@ -32,7 +34,14 @@ ALWAYS_DENIED = (
     "**/.envrc",
     "**/.env*",
     "**/*.pem",
+    "**/.bashrc",
+    "**/.bash_profile",
+    "**/.profile",
+    "**/.zshrc",
+    "**/.zshenv",
 )
+# Of these, what no policy lifts: with it a job would write what git itself obeys.
+NEVER_LIFTED = (".git", ".git/**", "**/.git", "**/.git/**")
 _FORBIDDEN = set("[]{}!\\\0")
 
 
@@ -69,15 +78,31 @@ def matches(pattern: str, path: str, *, ignore_case: bool = False) -> bool:
     return _compiled(pattern, ignore_case).match(path) is not None
 
 
-def outside(paths: Iterable[str], write: Sequence[str]) -> list[str]:
-    """The paths that may not be written: matched by no write pattern, or denied always (in any case of letters)."""
-    return [path for path in paths if not _may_write(path, write)]
+def outside(paths: Iterable[str], write: Sequence[str], deny: Sequence[str] = ()) -> list[str]:
+    """The paths that may not be written: matched by no write pattern, or denied (in any writing of their letters)."""
+    return [path for path in paths if denied(path, (*ALWAYS_DENIED, *deny)) or not allowed(path, write)]
 
 
-def _may_write(path: str, write: Sequence[str]) -> bool:
-    if any(matches(pattern, path, ignore_case=True) for pattern in ALWAYS_DENIED):
-        return False
-    return any(matches(pattern, path) for pattern in write)
+def allowed(path: str, patterns: Iterable[str]) -> bool:
+    """Whether one of the patterns takes the path, letter by letter."""
+    return any(matches(pattern, path) for pattern in patterns)
+
+
+def denied(path: str, patterns: Iterable[str]) -> str:
+    """The first pattern that takes the path as the most forgiving file system would read it, or nothing."""
+    seen = _forgiving(path)
+    for pattern in patterns:
+        if matches(pattern, path, ignore_case=True) or matches(_forgiving(pattern), seen, ignore_case=True):
+            return pattern
+    return ""
+
+
+@lru_cache(4_096)
+def _forgiving(path: str) -> str:
+    """A name as file systems read it that fold case, compose letters, and skip what is not seen (`.GIT`, `.gi‌t`)."""
+    folded = unicodedata.normalize("NFKC", path).casefold()
+    seen = "".join(char for char in folded if unicodedata.category(char) != "Cf")
+    return "/".join(part.rstrip(" .") or part for part in seen.split("/"))
 
 
 def check_rule(rule: Sequence[str], where: str) -> None:
@@ -97,6 +122,8 @@ def _rule_takes(rule: Sequence[str], argv: Sequence[str]) -> bool:
     if not argv or rule[0] != argv[0]:
         return False
     tokens, rest = list(rule[1:]), list(argv[1:])
+    if any(needs_naming(argv[0], arg) and arg not in _written(tokens) for arg in rest):
+        return False
     if tokens and tokens[-1] in ("**", "***"):
         final, tokens = tokens[-1], tokens[:-1]
         tail = rest[len(tokens) :]
@@ -104,6 +131,11 @@ def _rule_takes(rule: Sequence[str], argv: Sequence[str]) -> bool:
             return False
         rest = rest[: len(tokens)]
     return len(rest) == len(tokens) and all(map(_token_takes, tokens, rest))
+
+
+def _written(tokens: Iterable[str]) -> set[str]:
+    """The arguments that a rule writes out; `-exec|-delete` writes two."""
+    return {word for token in tokens for word in token.split("|")}
 
 
 def _token_takes(token: str, arg: str) -> bool:

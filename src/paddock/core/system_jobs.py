@@ -11,9 +11,16 @@ MERGE_TRIES = 8
 
 
 def check_job(
-    change: str, name: str, head: str, base: str, checks: Sequence[Sequence[str]], accept: Sequence[str]
+    change: str,
+    name: str,
+    head: str,
+    base: str,
+    checks: Sequence[Sequence[str]],
+    accept: Sequence[str],
+    *,
+    degraded: bool = False,
 ) -> Job:
-    """Runs the project's checks on a change's head, beside its base."""
+    """Runs the project's checks on a change's head, beside its base; `degraded` as the change's job was."""
     payload: dict[str, object] = {
         "commit": head,
         "base": base,
@@ -21,11 +28,19 @@ def check_job(
         "checks": [list(argv) for argv in checks],
         "accept": list(accept),
     }
-    return _system("test.run", f"check-{name}", payload, tries=2)
+    return _system("test.run", f"check-{name}", payload, tries=2, degraded=degraded)
 
 
 def merge_job(
-    change: str, name: str, head: str, branch: str, message: str, checks: Sequence[Sequence[str]], accept: Sequence[str]
+    change: str,
+    name: str,
+    head: str,
+    branch: str,
+    message: str,
+    checks: Sequence[Sequence[str]],
+    accept: Sequence[str],
+    *,
+    degraded: bool = False,
 ) -> Job:
     """Merges a change, proves the merged result and moves the branch."""
     payload: dict[str, object] = {
@@ -36,15 +51,15 @@ def merge_job(
         "checks": [list(argv) for argv in checks],
         "accept": list(accept),
     }
-    return _system("change.merge", f"merge-{name}", payload, tries=MERGE_TRIES)
+    return _system("change.merge", f"merge-{name}", payload, tries=MERGE_TRIES, degraded=degraded)
 
 
-def _system(kind: str, name: str, payload: dict[str, object], *, tries: int) -> Job:
+def _system(kind: str, name: str, payload: dict[str, object], *, tries: int, degraded: bool) -> Job:
     return Job(
         name=name,
         kind=kind,
         payload=payload,
-        scope=Scope(),
+        scope=Scope(degraded=degraded),
         priority=URGENCY,
         urgency=URGENCY,
         timeout=kinds.get(kind).timeout,

@@ -65,6 +65,11 @@ def verdict(work: Work, change: Change) -> gate.Verdict:
     return gate.judge(facts)
 
 
+def _degraded(author: JobRecord) -> bool:
+    """Whether what is done for a change may be done where nothing is contained: when its job might be."""
+    return author.typed_scope().degraded
+
+
 def advance(work: Work, change_id: str) -> None:
     """Does what the facts ask for next: a check job or, once the gate opens, a merge job. Twice is as good as once."""
     change = work.change(change_id)
@@ -73,7 +78,9 @@ def advance(work: Work, change_id: str) -> None:
     project = _project(work, change.project)
     author = work.job(change.job)
     if project.checks and work.tx.value("verdict_of_head", change=change.id, head=change.head) is None:
-        job = system_jobs.check_job(change.id, author.name, change.head, change.base, project.checks, author.accept)
+        job = system_jobs.check_job(
+            change.id, author.name, change.head, change.base, project.checks, author.accept, degraded=_degraded(author)
+        )
         add_job(work, job, project.name, subject=change.id, unique_key=f"check:{change.id}:{change.head}")
     if not verdict(work, change).mergeable:
         return
@@ -88,6 +95,7 @@ def advance(work: Work, change_id: str) -> None:
         _message(change, author, [row["by"] for row in approvals if row["decision"] == "approve"]),
         project.checks,
         author.accept,
+        degraded=_degraded(author),
     )
     # A new approval after the queue gave up asks for another go.
     key = f"merge:{change.id}:{max(row['at'] for row in approvals)}"

@@ -1,0 +1,116 @@
+"""A host's policy: the upper bound its owner sets on every job, whatever the control plane signs."""
+
+import re
+import tomllib
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from paddock.core import kinds, scope, scope_hosts
+from paddock.core.errors import BadInput
+
+MAX_BYTES = 256 << 10
+_QUIET = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)\Z")
+
+Positive = Annotated[int, Meta(ge=1, le=1 << 40)]
+Strict = {"frozen": True, "forbid_unknown_fields": True, "omit_defaults": True, "kw_only": True}
+
+
+class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Patterns: what a job may write at most, what it never may, and which built-in denials do not hold here."""
+
+    write: tuple[str, ...] = ("**",)
+    deny: tuple[str, ...] = ()
+    lift: tuple[str, ...] = ()
+
+
+class Hosts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Rules a job's hosts must stand inside, and address ranges of the owner's own that their names may lead to."""
+
+    allow: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
+
+
+class Bounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What one run may take at most. `memory_mib` 0: three quarters of the host's memory."""
+
+    wall_seconds: Positive = 86_400
+    processes: Positive = 4_096
+    memory_mib: Annotated[int, Meta(ge=0, le=1 << 40)] = 0
+    file_mib: Positive = 8_192
+    disk_mib: Positive = 65_536
+    egress_mib: Positive = 10_240
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What jobs may do on one host at most. As it stands it is the policy of a host whose owner wrote none."""
+
+    version: Annotated[int, Meta(ge=1, le=1)] = 1
+    # Addresses of repositories, `*` for any text; nothing else is worked on.
+    repositories: tuple[str, ...] = ("*",)
+    kinds: tuple[str, ...] = tuple(kinds.KINDS)
+    files: Files = Files()
+    # Rules that a job's argv must fit; None: any argv.
+    commands: tuple[tuple[str, ...], ...] | None = None
+    hosts: Hosts = Hosts()
+    limits: Bounds = Bounds()
+    # Times of day in UTC during which no job starts, such as 22:00-06:00.
+    quiet_hours: tuple[str, ...] = ()
+    # Whether a job that asks for it may run here without a box.
+    allow_degraded: bool = False
+    # Whether a job may have private data, untrusted input and open egress at once without a person's approval.
+    allow_trifecta: bool = False
+
+
+def parse(raw: bytes, where: str) -> Policy:
+    """A policy from the bytes of its file; `where` names the file.
+
+    Raises: BadInput naming the key.
+    """
+    if len(raw) > MAX_BYTES:
+        raise BadInput(f"{where}: a policy takes at most {MAX_BYTES >> 10} KiB")
+    try:
+        policy = msgspec.convert(tomllib.loads(raw.decode()), Policy)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{where}: {error}") from None
+    except msgspec.ValidationError as error:
+        raise BadInput(f"{where}: {error}", hint="docs/how-to/policy.md lists the keys") from None
+    _check(policy, where)
+    return policy
+
+
+def _check(policy: Policy, where: str) -> None:
+    for name in policy.kinds:
+        if name not in kinds.KINDS:
+            raise BadInput(f"{where}: kinds: unknown kind {name!r}", hint=f"kinds are: {', '.join(kinds.KINDS)}")
+    for key in ("write", "deny", "lift"):
+        for pattern in getattr(policy.files, key):
+            scope.check_pattern(pattern, f"{where}: files.{key}")
+    for pattern in policy.files.lift:
+        if pattern not in scope.ALWAYS_DENIED or pattern in scope.NEVER_LIFTED:
+            raise BadInput(
+                f"{where}: files.lift: {pattern!r} is no built-in denial that can be lifted",
+                hint="these can: " + ", ".join(p for p in scope.ALWAYS_DENIED if p not in scope.NEVER_LIFTED),
+            )
+    for rule in policy.commands or ():
+        scope.check_rule(rule, f"{where}: commands")
+    for text in policy.hosts.allow:
+        scope_hosts.parse_rule(text, f"{where}: hosts.allow")
+    for text in policy.hosts.private:
+        scope_hosts.parse_network(text, f"{where}: hosts.private")
+    for span in policy.quiet_hours:
+        if not _QUIET.match(span):
+            raise BadInput(f"{where}: quiet_hours: {span!r} is no span", hint="such as 22:00-06:00, in UTC")
+
+
+def quiet(policy: Policy, now_ms: int) -> str:
+    """The span of quiet hours that an epoch millisecond falls into, or nothing."""
+    minute = now_ms // 60_000 % (24 * 60)
+    for span in policy.quiet_hours:
+        hours = [int(part) for part in re.split("[:-]", span)]
+        begin, end = hours[0] * 60 + hours[1], hours[2] * 60 + hours[3]
+        inside = begin <= minute < end if begin <= end else minute >= begin or minute < end
+        if inside or begin == end:
+            return span
+    return ""
