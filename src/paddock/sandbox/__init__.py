@@ -13,6 +13,7 @@ no network, no other process of the host, uid 1000, an environment of a few fixe
 """
 
 from paddock.sandbox.box import WORKSPACE, Bind, Box, Overlay, dedupe, default_tools, launch, program, uncontained
+from paddock.sandbox.egress import Egress, Rules
 from paddock.sandbox.errors import NotContained, SandboxError
 from paddock.sandbox.launch import Launch
 from paddock.sandbox.probe import Containment, probe
@@ -24,9 +25,11 @@ __all__ = [
     "Bind",
     "Box",
     "Containment",
+    "Egress",
     "Launch",
     "NotContained",
     "Overlay",
+    "Rules",
     "SandboxError",
     "User",
     "can_reach",

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from paddock.sandbox import seccomp
+from paddock.sandbox.egress import PORT, entry_code
 from paddock.sandbox.errors import NotContained, SandboxError
 from paddock.sandbox.launch import Launch, sealed
 from paddock.sandbox.user import User, can_reach
@@ -75,6 +77,8 @@ class Box(msgspec.Struct, frozen=True, kw_only=True):
     env: dict[str, str] = {}
     label: str = ""  # names the run in every process of it, from the first one on
     cwd: Path = WORKSPACE
+    # The far end of a run's `Egress`, for a box that has a way out.
+    way_out: int | None = None
 
 
 def default_tools() -> tuple[Path, ...]:
@@ -238,9 +242,17 @@ def launch(box: Box, argv: Sequence[str]) -> Launch:
     vector = [*stage_vector(box, hidden, root=root), program("bwrap")]
     data = {target: sealed("etc", text) for target, text in _FILES.items()}
     words = b"".join(os.fsencode(word) + b"\0" for word in arguments(box, data, hidden))
-    args = sealed("box", words)
-    vector += ["--args", str(args), *_label(box), "--", *argv]
-    return Launch(vector, env={}, cwd=box.root, fds=(args, *data.values()), contained=True)
+    args, calls = sealed("box", words), sealed("calls", seccomp.program())
+    vector += ["--args", str(args), "--seccomp", str(calls), *_label(box), "--", *_entry(box), *argv]
+    links = () if box.way_out is None else (box.way_out,)
+    return Launch(vector, env={}, cwd=box.root, fds=(args, calls, *data.values()), links=links, contained=True)
+
+
+def _entry(box: Box) -> list[str]:
+    """What runs before the job in a box that has a way out; the running Python must be among its tools."""
+    if box.way_out is None:
+        return []
+    return [sys.executable, "-I", "-S", "-c", entry_code(), str(box.way_out), str(PORT)]
 
 
 def _label(box: Box) -> list[str]:

@@ -31,6 +31,7 @@ class Launch:
         env: dict[str, str],
         cwd: Path,
         fds: Sequence[int] = (),
+        links: Sequence[int] = (),
         user: User | None = None,
         contained: bool,
     ) -> None:
@@ -38,6 +39,8 @@ class Launch:
         self.env = env
         self.cwd = cwd
         self.fds = tuple(fds)
+        # Descriptors that are passed on but not read from their beginning, and whose owner closes them.
+        self.links = tuple(links)
         self.user = user
         self.contained = contained
 
@@ -50,7 +53,7 @@ class Launch:
             "cwd": str(self.cwd),
             "stdin": subprocess.DEVNULL,
             "start_new_session": True,
-            "pass_fds": self.fds,
+            "pass_fds": (*self.fds, *self.links),
         }
         if self.user is not None:
             options |= {"user": self.user.uid, "group": self.user.gid, "extra_groups": ()}

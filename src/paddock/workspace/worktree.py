@@ -90,7 +90,12 @@ class Worktree:
         return Overlay(str(base), f"{mine}/upper", f"{mine}/work")
 
     def box(
-        self, env: dict[str, str] | None = None, tools: Sequence[Path] = (), binds: Sequence[Bind] = (), cwd: str = ""
+        self,
+        env: dict[str, str] | None = None,
+        tools: Sequence[Path] = (),
+        binds: Sequence[Bind] = (),
+        cwd: str = "",
+        way_out: int | None = None,
     ) -> Box:
         """The job's box: the tree with a pinned `.git` whose configuration and hooks it cannot change."""
         inside = WORKSPACE / cwd
@@ -114,6 +119,7 @@ class Worktree:
             env=env or {},
             label=self.record.token,
             cwd=inside,
+            way_out=way_out,
         )
 
     def launch(
@@ -124,10 +130,11 @@ class Worktree:
         tools: Sequence[Path] = (),
         binds: Sequence[Bind] = (),
         cwd: str = "",
+        way_out: int | None = None,
     ) -> Launch:
         """`argv` ready to spawn on this worktree: in a box, or without one if it was created `degraded`."""
         if self.record.contained:
-            return launch(self.box(env, tools, binds, cwd), argv)
+            return launch(self.box(env, tools, binds, cwd, way_out), argv)
         home = self.path / "home"
         if not home.exists():
             job_dir(home)
