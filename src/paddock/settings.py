@@ -95,7 +95,12 @@ class Settings:
     health_timeout: float = _row(10.0, "seconds a check may take", "agent", low=1, high=600)
     work: "Path" = _row("", "where worktrees lie; <home>/work when empty", "agent")
     tools: tuple[str, ...] = _row((), "more directories that jobs may read", "agent")
-    allow_degraded: bool = _row(False, "run jobs on a host that cannot contain them; outcomes say so", "agent")
+    policy: "Path" = _row("/etc/paddock/policy.toml", "the host's policy; a file that only root can write", "agent cli")
+    allow_degraded: bool = _row(
+        False,
+        "run jobs that ask for it on a host that cannot contain them; holds only where there is no policy file",
+        "agent",
+    )
     drain_seconds: float = _row(
         30.0, "seconds that running jobs get to finish when the agent is told to stop", "agent", flag="--drain", low=0
     )
@@ -167,7 +172,7 @@ def load(
             given[name] = _value(row, env[row.env], row.env)
     home = given.get("home") or _default_home(env)
     given = {**_from_file(home / FILE), **given}
-    usual = {name: Path() if row.kind == "Path" else row.default for name, row in TABLE.items()}
+    usual = {name: Path(str(row.default)) if row.kind == "Path" else row.default for name, row in TABLE.items()}
     values = {**usual, **(defaults or {}), **given}
     return Settings(_derive(values, home, {name for name in given if given[name]}))
 

@@ -115,7 +115,7 @@ def without_an_argv(attack: Attacked, order: Order) -> Order:
         (another_generations, "wrong_target"),
         (by_the_wrong_key, "unsigned"),
         (with_more_in_it, "malformed"),
-        (with_a_host, "out_of_scope"),
+        (with_a_host, "policy_denied"),
         (of_a_kind_unknown_here, "not_capable"),
         (without_an_argv, "bad_payload"),
     ],

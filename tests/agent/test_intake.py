@@ -7,60 +7,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
-from paddock.agent.intake import CLOCK_LEEWAY_MS, LONGEST_MS, REFUSALS, Gatekeeper, Refusal, evidence
+from paddock.agent.intake import CLOCK_LEEWAY_MS, LONGEST_MS, REFUSALS, Refusal, evidence
 from paddock.agent.journal import Journal
 from paddock.core.job import Files, Scope
 from paddock.wire.envelope import Envelope, Signature, digest, payload_type, seal, wrap
-from paddock.wire.keys import Signer, Verifier
-from paddock.wire.messages import Base, Grant, JobOrder, Limits, Manifest, Outcome, encode
-
-NOW = 1_800_000_000_000
-JOB, DIRECTIVE, FOREIGN = Signer(b"j" * 32, "job"), Signer(b"d" * 32, "directive"), Signer(b"f" * 32, "job")
-ORDER = JobOrder(
-    job="j1",
-    name="one",
-    kind="command",
-    project="shop",
-    agent="a1",
-    agent_key="agent-key",
-    generation=1,
-    attempt=1,
-    epoch=1,
-    nonce="0" * 32,
-    nbf=NOW,
-    exp=NOW + 900_000,
-    base=Base(repo="/srv/shop.git", branch="main"),
-    payload={"argv": ["ruff", "check"]},
-    scope=Scope(),
-    limits=Limits(wall_s=60),
-)
-
-
-def gate(journal: Journal, **more: Any) -> Gatekeeper:
-    facts: dict[str, Any] = {
-        "agent": "a1",
-        "agent_key": "agent-key",
-        "generation": 1,
-        "keys": {signer.keyid: Verifier(signer.public, signer.role) for signer in (JOB, DIRECTIVE)},
-        "runs": frozenset({"command", "noop"}),
-        "contains": True,
-        "journal": journal,
-        "now": lambda: NOW,
-    }
-    return Gatekeeper(**{**facts, **more})
-
-
-def order(**fields: Any) -> JobOrder:
-    return msgspec.structs.replace(ORDER, **fields)
-
-
-def grant(given: JobOrder, signer: Signer = JOB, **more: Any) -> Grant:
-    return Grant(**{"job": given.job, "epoch": given.epoch, "order": seal(encode(given), "job", signer), **more})
+from paddock.wire.keys import Signer
+from paddock.wire.messages import Grant, JobOrder, Manifest, Outcome, encode
+from support.orders import DIRECTIVE, FOREIGN, JOB, NOW, ORDER, gate, grant, order
 
 
 @pytest.fixture
@@ -99,7 +56,9 @@ CASES: list[tuple[str, Callable[[], Grant]]] = [
     ("bad_payload", lambda: grant(order(payload={}))),
     ("bad_payload", lambda: grant(order(payload={"argv": ["a\0b"]}))),
     ("bad_payload", lambda: grant(order(payload={"argv": ["ls"], "sudo": True}))),
-    ("out_of_scope", lambda: grant(order(scope=Scope(hosts=("x.org:443",))))),
+    ("out_of_scope", lambda: grant(order(scope=Scope(hosts=("x.org",))))),
+    ("out_of_scope", lambda: grant(order(payload={"argv": ["ls"], "env": {"LD_PRELOAD": "/workspace/x.so"}}))),
+    ("policy_denied", lambda: grant(order(scope=Scope(hosts=("x.org:443",))))),
     ("out_of_scope", lambda: grant(order(scope=Scope(files=Files(write=("../**",)))))),
     ("out_of_scope", lambda: grant(order(scope=Scope(commands=(("make",),))))),
 ]
@@ -114,7 +73,8 @@ def test_each_fault_has_its_code_and_leaves_no_trace(untouched: Journal, code: s
 
 
 def test_every_code_is_in_the_table_and_the_rest_is_given_elsewhere() -> None:
-    assert {code for code, _ in CASES} | {"replayed", "over_capacity", "draining"} == set(REFUSALS)
+    elsewhere = {"replayed", "over_capacity", "draining", "policy_quiet_hours"}
+    assert {code for code, _ in CASES} | elsewhere == set(REFUSALS)
 
 
 @pytest.mark.parametrize("shift", [-CLOCK_LEEWAY_MS, 0, 900_000 + CLOCK_LEEWAY_MS])
@@ -124,10 +84,10 @@ def test_clocks_may_differ_by_the_leeway(untouched: Journal, shift: int) -> None
 
 def test_a_host_that_cannot_contain_refuses_what_must_be_contained(untouched: Journal) -> None:
     with pytest.raises(Refusal) as caught:
-        gate(untouched, contains=False).open(grant(ORDER))
+        gate(untouched, contains=lambda: False).open(grant(ORDER))
     assert caught.value.told == "not_capable"
     plain = order(kind="noop", payload={}, base=None)
-    assert gate(untouched, contains=False).open(grant(plain)) == plain
+    assert gate(untouched, contains=lambda: False).open(grant(plain)) == plain
 
 
 def listed(*orders: JobOrder, agent: str = "a1", signer: Signer = JOB, role: str = "manifest") -> Envelope:

@@ -27,6 +27,9 @@ class AgentConfig:
     check_timeout_s: float = 10.0
     # Prefixes that jobs see read-only, beside the running Python's.
     tools: tuple[Path, ...] = ()
+    # The policy file of the host; None: none is looked for.
+    policy: Path | None = None
+    # Whether jobs that ask for it run uncontained where no policy file says otherwise.
     allow_degraded: bool = False
     token: str = field(default="", repr=False)
     # Seconds that running jobs get to finish after SIGTERM before they are handed back.

@@ -1,13 +1,15 @@
 """What an order must pass before anything of it is acted on: cheap checks first, one code per refusal."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
 from paddock.agent.journal import Journal
-from paddock.core import kinds, scope
+from paddock.agent.policy import LocalPolicy
+from paddock.core import kinds
 from paddock.core.errors import BadInput, PaddockError
+from paddock.core.job import check_scope
 from paddock.wire.envelope import Envelope, EnvelopeError, unseal
 from paddock.wire.keys import Verifier
 from paddock.wire.messages import Decoder, Grant, JobOrder, Manifest
@@ -31,6 +33,8 @@ REFUSALS: Mapping[str, str] = {
     "draining": "the agent is shutting down",
     "bad_payload": "the payload does not fit its kind",
     "out_of_scope": "its scope does not cover what it asks for, or cannot be held here",
+    "policy_denied": "the policy of this host does not allow it; the detail names the rule",
+    "policy_quiet_hours": "the policy of this host keeps these hours quiet",
 }
 
 
@@ -53,9 +57,11 @@ class Gatekeeper:
     generation: int
     keys: Mapping[str, Verifier]
     runs: frozenset[str]
-    contains: bool
+    # Whether this host can contain a job now.
+    contains: Callable[[], bool]
     journal: Journal
     now: Callable[[], int]
+    policy: LocalPolicy = field(default_factory=LocalPolicy)
 
     def vouched(self, manifest: Envelope | None) -> frozenset[str]:
         """Digests of the orders that a manifest vouches for: none when it does not hold or is another agent's."""
@@ -120,26 +126,30 @@ class Gatekeeper:
         if order.kind not in self.runs:
             raise Refusal("not_capable", f"no runner for {order.kind}")
         kind = kinds.KINDS[order.kind]
-        if kind.worktree and (order.base is None or not self.contains):
-            raise Refusal("not_capable", "this host cannot contain jobs" if order.base else "the order has no base")
+        if kind.worktree and order.base is None:
+            raise Refusal("not_capable", "the order has no base")
         try:
             kinds.check_payload(kind, order.payload, "order")
         except BadInput as error:
             raise Refusal("bad_payload", error.message) from None
-        self._check_scope(order)
-
-    def _check_scope(self, order: JobOrder) -> None:
-        if order.scope.hosts:
-            raise Refusal("out_of_scope", "hosts cannot be held here")
         try:
-            for pattern in order.scope.files.write:
-                scope.check_pattern(pattern, "scope.files.write")
+            check_scope(order.scope, order.payload)
         except BadInput as error:
             raise Refusal("out_of_scope", error.message) from None
-        argv = order.payload.get("argv")
-        rules = order.scope.commands
-        if argv is not None and rules is not None and not scope.command_allowed(argv, rules):
-            raise Refusal("out_of_scope", "its commands do not cover its argv")
+        self._check_policy(order, worktree=kind.worktree)
+
+    def _check_policy(self, order: JobOrder, *, worktree: bool) -> None:
+        """Scope ∩ policy must leave enough to run with, and the host must be able to hold it."""
+        try:
+            found = self.policy.denials(order, self.now())
+            degraded = self.policy.effective(order).degraded
+        except PaddockError as error:
+            raise Refusal("not_capable", error.message) from None
+        if found:
+            code = "policy_quiet_hours" if found[0].passing else "policy_denied"
+            raise Refusal(code, "; ".join(f"{denial.rule}: {denial.detail}" for denial in found))
+        if worktree and not self.contains() and not degraded:
+            raise Refusal("not_capable", "this host cannot contain jobs")
 
 
 def evidence(envelope: Envelope) -> bytes:

@@ -24,11 +24,13 @@ from paddock.agent.http import Client
 from paddock.agent.identity import Identity
 from paddock.agent.intake import Gatekeeper
 from paddock.agent.journal import Journal
+from paddock.agent.policy import LocalPolicy
 from paddock.agent.slots import Slots
 from paddock.agent.status import Status
 from paddock.core.errors import PaddockError, Unreachable
 from paddock.core.ids import ENTROPY_BITS, make
 from paddock.core.kinds import KINDS
+from paddock.core.policy import Policy
 from paddock.runners import INSTANT, RUNNERS
 from paddock.sandbox import Containment, probe
 from paddock.wire.messages import Check, Hello, Outcome
@@ -89,10 +91,12 @@ class Agent:
         self._journal = Journal(config.state / "agent.db")
         self._status = Status(config.state / "status.json")
         self._client = Client(config.server)
-        contains = contained.cls == "contained" or config.allow_degraded
+        policy = LocalPolicy(config.policy, Policy(allow_degraded=config.allow_degraded))
+        allowed = policy.current()
+        contains = contained.cls == "contained" or allowed.allow_degraded
         # A host that cannot contain offers no kind that must be contained; else it would take and refuse for ever.
         able = tuple(kind for kind in (*INSTANT, *RUNNERS) if contains or not KINDS[kind].worktree)
-        kinds = tuple(kind for kind in able if not config.kinds or kind in config.kinds)
+        kinds = tuple(kind for kind in able if (not config.kinds or kind in config.kinds) and kind in allowed.kinds)
         self._health = Health(config.checks, config.check_s, config.check_timeout_s, self._feel)
         hello = Hello(
             name=config.name,
@@ -106,7 +110,7 @@ class Agent:
             health=self._health.stands,
         )
         self._beats = Beats(self._client, identity, self._key, self._session, hello, self._journal, self._status)
-        slots = Slots(config, self._journal, self._status, self._session, self._beats.kick, self._beats.confirm)
+        slots = Slots(config, self._journal, self._status, self._session, self._beats.kick, self._beats.confirm, policy)
         slots.agent, slots.key = identity.agent, self._key
         self._slots = self._beats.slots = slots
         self._beats.gate = Gatekeeper(
@@ -115,7 +119,8 @@ class Agent:
             generation=identity.generation,
             keys=identity.verifiers(),
             runs=frozenset(kinds),
-            contains=contains,
+            contains=lambda: contained.cls == "contained",
+            policy=policy,
             journal=self._journal,
             now=lambda: time.time_ns() // 1_000_000,
         )

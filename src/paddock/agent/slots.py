@@ -17,6 +17,7 @@ from paddock.agent.journal import Journal
 from paddock.agent.local_socket import LocalSocket
 from paddock.agent.local_state import LocalState
 from paddock.agent.local_topics import LocalTopics
+from paddock.agent.policy import LocalPolicy
 from paddock.agent.shipping import Stream
 from paddock.agent.status import Status
 from paddock.core.errors import PaddockError
@@ -55,7 +56,9 @@ class Slots:
         session: str,
         kick: Callable[[], None],
         confirm: Callable[[Active], Awaitable[None]],
+        policy: LocalPolicy,
     ) -> None:
+        self._policy = policy
         self._config = config
         self._journal = journal
         self._status = status
@@ -72,7 +75,8 @@ class Slots:
     @property
     def free(self) -> int:
         """How many more jobs could start."""
-        return max(0, self._config.slots - len(self._runs))
+        room = self._config.slots - len(self._runs)
+        return room if room > 0 and self._policy.opens(_now()) else 0
 
     @property
     def busy(self) -> bool:
@@ -152,11 +156,16 @@ class Slots:
     async def _attempt(self, run: Active, log: Stream, diff: Stream) -> Outcome:
         """Whatever a runner does, an outcome comes of it."""
         order = run.order
+        try:
+            fence = self._policy.effective(order)
+        except PaddockError as error:  # the policy became unreadable after the order was accepted
+            return Outcome(job=order.job, epoch=order.epoch, status="returned", code=error.code, detail=error.message)
+        limits = msgspec.structs.replace(order.limits, wall_s=fence.limits.wall_seconds)
         job = Run(
-            order=order,
+            order=msgspec.structs.replace(order, limits=limits),
             work=self._config.work,
             tools=self._config.tools,
-            allow_degraded=self._config.allow_degraded,
+            fence=fence,
             log=log,
             diff=diff,
             stop=run.stop,

@@ -43,6 +43,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "status": "what this machine's agents do right now",
         "journal": "the record of everything that happened",
         "doctor": "what this host can contain",
+        "policy": "what this host lets jobs do, and what is left of one's scope",
         "version": "the version",
     },
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from paddock.core.errors import PaddockError
+from paddock.core.policy_scope import Effective
 from paddock.wire.messages import JobOrder, Outcome
 
 # The socket's name in the folder that is given.
@@ -58,8 +59,8 @@ class Run:
     work: Path
     # Prefixes that jobs see read-only.
     tools: tuple[Path, ...]
-    # Whether the host's owner lets jobs run without a box.
-    allow_degraded: bool
+    # What the job may touch here: its scope, cut down by the host's policy.
+    fence: Effective
     log: Sink
     diff: Sink
     stop: Stop

@@ -40,7 +40,7 @@ async def run_checks(
     """
     order = run.order
     tree = await asyncio.to_thread(
-        create, cache, order.job, order.epoch, commit, f"paddock/{label}", throwaway=True, degraded=run.allow_degraded
+        create, cache, order.job, order.epoch, commit, f"paddock/{label}", throwaway=True, degraded=run.fence.degraded
     )
     try:
         out = tree.out_dir()

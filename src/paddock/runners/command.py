@@ -1,18 +1,26 @@
 """`command`: one argv in a boxed worktree; what it wrote becomes a change."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
-from paddock.core import scope
 from paddock.core.errors import PaddockError, Stale
+from paddock.core.scope_env import kept
 from paddock.runners.base import SOCKET, Run, outcome, stopped
+from paddock.runners.disk import FULL, watched
 from paddock.runners.process import Ended, run_process
+from paddock.runners.way_out import LOST, way_out
+from paddock.sandbox import Bind, Egress
 from paddock.wire.messages import ChangeReport, FileChange, JobOrder, Outcome
 from paddock.workspace import RepoCache, Snapshot, Worktree, collect, create, publish, remove
 
+# Why the fence itself ended a run.
+FENCED: Mapping[str, str] = {
+    LOST: "its way out broke, so it was ended",
+    FULL: "it wrote more than it may, or left the host too little room",
+}
 # What an outcome names of a change, and the bytes that the names take as JSON; the rest is counted.
 MOST_FILES = 500
 MOST_NAME_BYTES = 60_000
@@ -26,7 +34,7 @@ async def run(job: Run) -> Outcome:
     cache = RepoCache(job.work, order.base.repo)
     base = await asyncio.to_thread(cache.resolve, order.base.branch, fresh=True)
     tree = await asyncio.to_thread(
-        create, cache, order.job, order.epoch, base, f"paddock/{order.job}", degraded=job.allow_degraded
+        create, cache, order.job, order.epoch, base, f"paddock/{order.job}", degraded=job.fence.degraded
     )
     try:
         ended = await _run(job, tree)
@@ -43,16 +51,29 @@ async def _run(job: Run, tree: Worktree) -> Ended:
     order = job.order
     agent = tree.socket_dir()
     seen = agent.target if tree.record.contained else agent.source
+    rules = order.scope.commands is not None
     env = {
-        **(order.payload.get("env") or {}),
+        **kept(order.payload.get("env") or {}, rules=rules),
         "PADDOCK_SOCKET": str(seen / SOCKET),
         "PADDOCK_JOB": order.job,
         "PADDOCK_EPOCH": str(order.epoch),
     }
     async with job.socket(agent.source):
-        launch = await asyncio.to_thread(tree.launch, order.payload["argv"], env=env, tools=job.tools, binds=[agent])
-        job.began()
-        job.say(f"running {' '.join(order.payload['argv'])[:80]}")
+        with way_out(job) as egress:
+            return await _start(job, tree, env, agent, egress)
+
+
+async def _start(job: Run, tree: Worktree, env: dict[str, str], agent: Bind, egress: Egress | None) -> Ended:
+    order = job.order
+    link = None
+    if egress is not None and tree.record.contained:
+        env, link = env | egress.env(), egress.theirs.fileno()
+    launch = await asyncio.to_thread(
+        tree.launch, order.payload["argv"], env=env, tools=job.tools, binds=[agent], way_out=link
+    )
+    job.began()
+    job.say(f"running {' '.join(order.payload['argv'])[:80]}")
+    async with watched(job, tree.written):
         return await run_process(launch, order.limits, job.log, job.stop)
 
 
@@ -81,7 +102,7 @@ async def _conclude(job: Run, cache: RepoCache, tree: Worktree, ended: Ended, sn
         return verdict(facts)
     job.diff.write(snapshot.diff)
     report = _report(snapshot) if snapshot.head else None
-    return outcome(job, "done", change=report, result=_result(snapshot), **facts)
+    return outcome(job, "done", change=report, result=_result(snapshot) | job.facts, **facts)
 
 
 async def _still_ours(job: Run) -> bool:
@@ -100,6 +121,8 @@ def _verdict(job: Run, ended: Ended, snapshot: Snapshot) -> Ending | None:
     """None when the run ended well and stayed in its scope; else what makes its outcome from the facts."""
     if ended.why in ("cancel", "stale", "shutdown"):
         return _stopped(job)
+    if ended.why in FENCED:
+        return lambda facts: outcome(job, "failed", code=ended.why, detail=FENCED[ended.why], **facts)
     if ended.why != "exit":
         limit = job.order.limits.wall_s if ended.why == "timeout" else job.order.limits.silence_s
         text = f"ended after {limit} s" + (" without output" if ended.why == "silence" else "")
@@ -107,7 +130,7 @@ def _verdict(job: Run, ended: Ended, snapshot: Snapshot) -> Ending | None:
     if ended.exit_code != 0:
         text = f"exit code {ended.exit_code}"
         return lambda facts: outcome(job, "failed", code="exit_code", detail=text, **facts)
-    paths = scope.outside([file.path for file in snapshot.files], job.order.scope.files.write)
+    paths = job.fence.outside(file.path for file in snapshot.files)
     if paths:
         text = f"wrote outside its scope: {', '.join(paths[:20])}"
         told = {"paths": [path[:500] for path in paths[:200]]}

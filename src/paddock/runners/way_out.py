@@ -1,0 +1,35 @@
+"""A run's way to the hosts of its effective scope, or none."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+from paddock.runners.base import Run
+from paddock.sandbox.egress import Egress, Rules
+
+LOST = "egress_lost"
+
+
+@contextlib.contextmanager
+def way_out(job: Run) -> Iterator[Egress | None]:
+    """The proxy of a run that may reach hosts; its lines go into the job's log, and its failure ends the run."""
+    if not job.fence.hosts:
+        yield None
+        return
+    loop = asyncio.get_running_loop()
+    rules = Rules(job.fence.hosts, job.fence.private, job.fence.limits.egress_mib << 20)
+
+    def say(line: str) -> None:
+        loop.call_soon_threadsafe(job.log.write, f"{line}\n".encode())
+
+    def fail() -> None:
+        loop.call_soon_threadsafe(job.stop.order, LOST)
+
+    with Egress(rules, say, fail) as egress:
+        yield egress
+        job.facts["egress"] = {
+            "allowed": egress.tally.allowed,
+            "refused": egress.tally.refused,
+            "sent": egress.tally.sent,
+            "received": egress.tally.received,
+        }
