@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from paddock.agent.journal import Journal
-from paddock.agent.policy import LocalPolicy
+from paddock.agent.policy import Judge, LocalPolicy
 from paddock.core import kinds
 from paddock.core.errors import BadInput, PaddockError
 from paddock.core.job import check_scope
@@ -77,10 +77,13 @@ class Gatekeeper:
         """For each grant of one answer its order, or why it is refused."""
         vouched = self.vouched(manifest)
         epochs = self.journal.epochs_of([grant.job for grant in grants])
+        judge = self.policy.judge(self.now())
         out: list[JobOrder | Refusal] = []
         for grant in grants:
             try:
-                out.append(self._open(grant, vouched, epochs))
+                order = self._open(grant, vouched, epochs)
+                self._check_work(order, judge)
+                out.append(order)
             except Refusal as error:
                 out.append(error)
         return out
@@ -107,7 +110,6 @@ class Gatekeeper:
             raise Refusal("replayed")
         if (order.job, order.epoch) != (grant.job, grant.epoch):
             raise Refusal("wrong_target", "it is the order of another lease")
-        self._check_work(order)
         return order
 
     def _check_target(self, order: JobOrder) -> None:
@@ -122,7 +124,7 @@ class Gatekeeper:
         if order.nbf - CLOCK_LEEWAY_MS > now or order.exp - order.nbf > LONGEST_MS:
             raise Refusal("not_yet")
 
-    def _check_work(self, order: JobOrder) -> None:
+    def _check_work(self, order: JobOrder, judge: Judge) -> None:
         if order.kind not in self.runs:
             raise Refusal("not_capable", f"no runner for {order.kind}")
         kind = kinds.KINDS[order.kind]
@@ -136,13 +138,12 @@ class Gatekeeper:
             check_scope(order.scope, order.payload)
         except BadInput as error:
             raise Refusal("out_of_scope", error.message) from None
-        self._check_policy(order, worktree=kind.worktree)
+        self._check_policy(order, judge, worktree=kind.worktree)
 
-    def _check_policy(self, order: JobOrder, *, worktree: bool) -> None:
+    def _check_policy(self, order: JobOrder, judge: Judge, *, worktree: bool) -> None:
         """Scope ∩ policy must leave enough to run with, and the host must be able to hold it."""
         try:
-            found = self.policy.denials(order, self.now())
-            degraded = self.policy.effective(order).degraded
+            found, degraded = judge(order)
         except PaddockError as error:
             raise Refusal("not_capable", error.message) from None
         if found:

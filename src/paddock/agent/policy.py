@@ -3,6 +3,7 @@
 import logging
 import os
 import stat
+from collections.abc import Hashable
 from pathlib import Path
 
 from paddock.core.errors import PaddockError
@@ -105,9 +106,39 @@ class LocalPolicy:
         """What a job may touch here."""
         return effective(asked(order), self.current())
 
-    def denials(self, order: JobOrder, now_ms: int) -> list[Denial]:
-        """Why a job does not run here; nothing when it may."""
-        return denials(asked(order), self.current(), now_ms)
+    def judge(self, now_ms: int) -> "Judge":
+        """What orders that come at this moment are held against."""
+        try:
+            return Judge(self.current(), now_ms)
+        except PaddockError as error:
+            return Judge(error, now_ms)
+
+
+class Judge:
+    """The policy at one moment, for many orders: those that ask for the same are looked at once."""
+
+    def __init__(self, policy: Policy | PaddockError, now_ms: int) -> None:
+        self._policy = policy
+        self._now_ms = now_ms
+        self._known: dict[Hashable, tuple[list[Denial], bool]] = {}
+
+    def __call__(self, order: JobOrder) -> tuple[list[Denial], bool]:
+        """Why a job does not run here, nothing when it may; and whether it may run without containment.
+
+        Raises: PolicyUnsafe, BadInput when the policy cannot be read.
+        """
+        if isinstance(self._policy, PaddockError):
+            raise self._policy
+        if "argv" in order.payload or "checks" in order.payload:
+            return self._look(order, self._policy)
+        like = (order.kind, order.base, order.scope, order.limits)
+        if like not in self._known:
+            self._known[like] = self._look(order, self._policy)
+        return self._known[like]
+
+    def _look(self, order: JobOrder, policy: Policy) -> tuple[list[Denial], bool]:
+        wish = asked(order)
+        return denials(wish, policy, self._now_ms), effective(wish, policy).degraded
 
 
 def asked(order: JobOrder) -> Asked:
