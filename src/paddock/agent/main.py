@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -49,6 +50,8 @@ def run(config: AgentConfig) -> int:
     Raises: StateInUse, NotActivated, Refused, Replaced.
     """
     handle = identities.lock_state(config.state)
+    gc.freeze()  # what was loaded stays; collections need not walk it
+    gc.set_threshold(10_000, 20, 50)
     try:
         return asyncio.run(_main(config))
     finally:

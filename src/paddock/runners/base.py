@@ -35,18 +35,24 @@ class Sink(Protocol):
 class Stop:
     """Tells a run to end, and why: `cancel`, `stale` or `shutdown`."""
 
+    __slots__ = ("_ordered", "why")
+
     def __init__(self) -> None:
         self.why = ""
-        self._event = asyncio.Event()
+        # Made by who waits first; most runs end before anybody does.
+        self._ordered: asyncio.Event | None = None
 
     def order(self, why: str) -> None:
         """Orders the run to end; the first reason stays."""
         self.why = self.why or why
-        self._event.set()
+        if self._ordered is not None:
+            self._ordered.set()
 
     async def wait(self) -> str:
         """Waits for the order and returns its reason."""
-        await self._event.wait()
+        if not self.why:
+            self._ordered = self._ordered or asyncio.Event()
+            await self._ordered.wait()
         return self.why
 
 
