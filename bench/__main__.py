@@ -11,15 +11,19 @@ from bench.place import temporary
 from bench.report import Report, say
 
 # What runs, in this order; each is a module of this folder.
-BENCHES = ("cli", "agent_memory", "dispatch", "jobs", "beats", "worktrees", "wake", "idle", "growth")
+BENCHES = ("cli", "agent_memory", "dispatch", "jobs", "beats", "worktrees", "wake", "idle", "growth", "git")
 
 
 def main() -> int:
-    """Runs what was named, or everything; one JSON object per line with --json. `peers` has words of its own."""
+    """Runs what was named, or everything; one JSON object per line with --json. `peers` and `git` have words of their own."""
     if sys.argv[1:2] == ["peers"]:
         from bench.peers.main import main as peers
 
         return peers(sys.argv[2:])
+    if sys.argv[1:2] == ["git"]:
+        from bench.git import main as git
+
+        return git(sys.argv[2:])
     parser = argparse.ArgumentParser("./dev bench", description="Measures the budgets on real parts.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(BENCHES)}; or: peers")
     parser.add_argument("--json", action="store_true", help="one JSON object per bench, one per line")

@@ -39,15 +39,14 @@ _FASTER = "other pushes were always faster; try again"
 
 def conflict_rate(fleet: Fleet) -> float:
     """The share of this host's latest pushes that came too late."""
-    kinds = [row.get("kind") for row in fleet.events.read()[-_RECENT:]]
+    kinds = [str(row.get("kind")) for row in fleet.events.read()[-_RECENT:]]
     lost, won = kinds.count("conflict"), kinds.count("claimed")
-    rate: float = lost / (lost + won) if lost + won else 0.0
-    return rate
+    return lost / max(1, lost + won)
 
 
 def backoff(attempt: int, rate: float, chance: float) -> float:
     """Seconds to wait after losing for the `attempt`th time: between one and two of the base, doubled each time."""
-    base = FIRST * (1 + rate) * 2 ** (attempt - 1)
+    base = FIRST * (1 + rate) * 2.0 ** (attempt - 1)
     return min(LONGEST, base * (1 + chance))
 
 

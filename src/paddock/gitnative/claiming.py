@@ -1,5 +1,6 @@
 """Taking a task: one look and one push on the same connection; again with what has changed when somebody was faster."""
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from paddock.gitnative.errors import GitUnreachable
 from paddock.gitnative.fleet import Agent, Fleet, refusal, unwanted
 from paddock.gitnative.home import Held
+from paddock.gitnative.locks import try_intent
 from paddock.gitnative.objects import EMPTY_TREE, ZERO, Object
 from paddock.gitnative.protocol import Push, Report, Update
 from paddock.gitnative.records import CLAIMED, Record
@@ -19,6 +21,8 @@ TRIES = 12
 SWEEP_AFTER = 600.0
 # How often an agent that is one too many for the free tasks looks again before it goes for any of them.
 LOOKS = 3
+# How often it looks again while all free tasks are just being taken by others of its host.
+PATIENCE = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +62,8 @@ class _Claim:
         self._asked: dict[str, tuple[Record, Object]] = {}
         self._now: tuple[Record, Object] | None = None
         self._view: View | None = None
+        # Tells other agents of this host which task this one goes for.
+        self._intent: int | None = None
         self._stale = self._crowded = False
         self._looks = self._pushes = self._failures = 0
 
@@ -73,6 +79,8 @@ class _Claim:
                 if self._failures >= tries:
                     raise
                 continue
+            finally:
+                self._let_go()
             if report is None and self._waits():
                 continue
             asked = self._taken()
@@ -88,6 +96,11 @@ class _Claim:
             self._lose(asked[0])
             if self._pushes >= tries:
                 return self._miss(lost=True)
+
+    def _let_go(self) -> None:
+        if self._intent is not None:
+            os.close(self._intent)
+            self._intent = None
 
     def _taken(self) -> tuple[Record, Object] | None:
         return self._now
@@ -153,10 +166,19 @@ class _Claim:
         if not free:
             return None
         if self._agent.announced and not self._pushes and self._looks < LOOKS:
-            key = by_rank(free, view, self._agent.name)
-            self._crowded = key is None
-            return key
-        return at_random(free, self._fleet.planner, self._fleet.rng)
+            ranked = by_rank(free, view, self._agent.name)
+            self._crowded = ranked is None
+            return ranked
+        ordered = at_random(free, self._fleet.planner, self._fleet.rng)
+        if self._looks >= PATIENCE:
+            return ordered[0]
+        for key in ordered:
+            self._intent = try_intent(self._fleet.home.places, key)
+            if self._intent is not None:
+                return key
+        # All that is left is being taken by others of this host: the look after this one tells.
+        self._crowded = True
+        return None
 
     def _stands(self, record: Record, commit: Object) -> bool:
         """Whether the task that was won is still to be done: its lock may have been swept when it was long done."""

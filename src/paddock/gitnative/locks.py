@@ -3,9 +3,13 @@
 import fcntl
 import os
 import random
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+# Intents share so many files.
+BUCKETS = 256
 
 
 @contextmanager
@@ -34,6 +38,16 @@ def place(folder: Path, count: int) -> Iterator[None]:
     finally:
         for handle in handles:
             os.close(handle)
+
+
+def try_intent(folder: Path, name: str) -> int | None:
+    """A handle that says to this host that somebody goes for `name`; None when somebody else does. To be closed."""
+    bucket = zlib.crc32(name.encode()) % BUCKETS
+    handle = os.open(folder / f"intent-{bucket}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if _try(handle):
+        return handle
+    os.close(handle)
+    return None
 
 
 def _try(handle: int) -> bool:

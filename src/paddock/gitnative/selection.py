@@ -73,6 +73,7 @@ def by_rank(free: Sequence[str], view: View, agent: str) -> str | None:
     return free[rank] if rank < len(free) else None
 
 
-def at_random(free: Sequence[str], planner: Planner, rng: random.Random) -> str:
-    """One of the most urgent, so that agents who do not know of each other seldom meet."""
-    return rng.choice(planner.best(free))
+def at_random(free: Sequence[str], planner: Planner, rng: random.Random) -> list[str]:
+    """The most urgent in an order of chance, so that agents who do not know of each other seldom meet."""
+    best = planner.best(free)
+    return rng.sample(best, len(best))
