@@ -37,7 +37,8 @@ def test_twins_say_what_the_api_says(fleet: House) -> None:
 
 def test_every_page_leads_to_its_twin(fleet: House, page: Page) -> None:
     _, change = open_change(fleet)
-    for path in ("/", "/jobs?state=in_review", "/jobs/BUG-01", "/agents", "/changes", f"/changes/{change}"):
+    pages = ("/", "/jobs?state=in_review", "/jobs/BUG-01", "/agents", "/changes", f"/changes/{change}", "/topics")
+    for path in pages:
         page.goto(path)
         twin = page.get_by_role("link", name="This page as JSON").get_attribute("href")
         assert twin is not None

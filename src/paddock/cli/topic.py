@@ -35,7 +35,7 @@ def main(verb: str, words: list[str]) -> int:
     """Publishes, reads, follows, shares or makes topics."""
     parser = args.for_verb(verb, EXAMPLE)
     parts = args.parts_of(parser)
-    args.for_part(parts, "list", "list the topics", _list)
+    listing = args.for_part(parts, "list", "list topics", _list)
     make = args.for_part(parts, "create", "make a topic, or set what it keeps", _create)
     say = args.for_part(parts, "publish", "publish an event", _publish)
     read = args.for_part(parts, "read", "show events", _read)
@@ -46,6 +46,7 @@ def main(verb: str, words: list[str]) -> int:
     nack = args.for_part(parts, "nack", "give deliveries back at once", _nack)
     for part in (make, say, read, follow, groups, take, ack, nack):
         part.add_argument("topic", metavar="TOPIC")
+    listing.add_argument("--prefix", default="", help="those whose names begin so, such as project:")
     make.add_argument("--keep-for", type=args.span, default=0.0, metavar="SPAN", help="drop older events, such as 7d")
     make.add_argument("--keep-last", type=args.whole(0), default=0, metavar="N", help="drop all but the latest N")
     say.add_argument("--type", default="paddock.said", help="what kind of event it is")
@@ -69,7 +70,7 @@ def main(verb: str, words: list[str]) -> int:
 
 
 def _list(found: argparse.Namespace) -> int:
-    rows = args.api_of(found).get("/v1/topics")
+    rows = args.api_of(found).get("/v1/topics", prefix=found.prefix)
     if found.json:
         out.dump(rows)
         return 0
@@ -154,8 +155,10 @@ def _groups(found: argparse.Namespace) -> int:
     if found.json:
         out.dump(rows)
         return 0
-    cells = [(row["name"], row["next"], row["pending"], row["dead"]) for row in rows]
-    out.table(("group", "next", "pending", "put aside"), cells, "no groups yet; `paddock topic take` begins one")
+    cells = [(row["name"], row["next"], row["behind"], row["pending"], row["dead"]) for row in rows]
+    out.table(
+        ("group", "next", "behind", "pending", "put aside"), cells, "no groups yet; `paddock topic take` begins one"
+    )
     return 0
 
 

@@ -65,10 +65,16 @@ class Client:
         """The keys of a job or an agent, by id or name, or of a project; `space` is `job`, `project` or `agent`."""
         return State(self.transport, f"/v1/state/{space}/{owner}")
 
-    def topics(self) -> list[Json]:
-        """Every topic: its name, latest position, events and bytes that are kept, and what it keeps."""
-        found: Any = self.transport.call("GET", "/v1/topics").json()
-        return list(found)
+    def topics(self, prefix: str = "") -> Iterator[Json]:
+        """Topics whose names begin so: name, latest position, events and bytes; read a page at a time."""
+        asked = {"prefix": prefix}
+        while True:
+            answer = self.transport.call("GET", "/v1/topics", query=asked)
+            found: Any = answer.json()
+            yield from found
+            if "paddock-next" not in answer.headers:
+                return
+            asked["after"] = answer.headers["paddock-next"]
 
     def topic(self, name: str, source: str = "/programs") -> Topic:
         """A topic by its name, or by `project:PROJECT:NAME`, `job:JOB:NAME` or `agent:AGENT:NAME`.

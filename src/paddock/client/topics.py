@@ -39,10 +39,11 @@ class Delivery(NamedTuple):
 
 
 class GroupInfo(NamedTuple):
-    """A group as a list shows it: deliveries that are `pending`, and events put aside as `dead`."""
+    """A group as a list shows it: events it was not given yet, open deliveries, and events that were put aside."""
 
     name: str
     next: int
+    behind: int
     pending: int
     dead: int
 
@@ -152,7 +153,7 @@ class Topic:
     def groups(self) -> list[GroupInfo]:
         """The topic's groups. Operators' only. Raises: NotFound."""
         found: Any = self._transport.call("GET", f"{self._path}/groups").json()
-        return [GroupInfo(row["name"], row["next"], row["pending"], row["dead"]) for row in found]
+        return [GroupInfo(*(row[name] for name in GroupInfo._fields)) for row in found]
 
 
 def event_of(raw: Mapping[str, Any]) -> Event:

@@ -15,8 +15,10 @@ from paddock.store.stating import Place
 from paddock.store.topics import Delivery, NewEvent, Published, Taken, Topic
 from paddock.wire.topics import PAGE
 
-# What a bus calls news of a topic.
+# What a bus calls news of a topic, and the news that there is news of any.
 NEWS = "topic/"
+ANY = "topics"
+_ENDED = object()
 # Seconds after which a follower looks for itself: news may be lost on the way.
 LOOK_S = 7.0
 # How often one question reads on where a filter has left nothing over.
@@ -72,6 +74,7 @@ async def publish(control: Control, topic: str, raw: Sequence[object], place: Pl
     control.meter.published["known"] += len(made) - taken.fresh
     if taken.fresh:
         control.bus.news(NEWS + taken.topic)
+        control.bus.news(ANY)
     return taken
 
 
@@ -92,10 +95,10 @@ def page(events: list[Published], after: int) -> Page:
 async def follow(control: Control, source: Source, after: int) -> AsyncGenerator[Page, None]:
     """Events behind a position, as they come; a page without events now and then while there are none.
 
-    Raises: what reading raises.
+    It ends with the control plane. Raises: what reading raises.
     """
     news = control.bus.watch(source.news)
-    waiting = asyncio.ensure_future(anext(news, None))
+    waiting: asyncio.Future[object] = asyncio.ensure_future(anext(news, _ENDED))
     control.meter.following += 1
     try:
         while True:
@@ -105,8 +108,10 @@ async def follow(control: Control, source: Source, after: int) -> AsyncGenerator
                 yield found
                 continue
             done, _ = await asyncio.wait((waiting,), timeout=LOOK_S)
+            if done and waiting.result() is _ENDED:
+                return  # the control plane ends
             if done:
-                waiting = asyncio.ensure_future(anext(news, None))
+                waiting = asyncio.ensure_future(anext(news, _ENDED))
             else:
                 yield found
     finally:

@@ -6,7 +6,7 @@ from paddock.store.job_news import Moves
 from paddock.store.operations import Operations
 from paddock.store.ops import job_news, topics
 from paddock.store.stating import Place
-from paddock.store.topics import Delivery, Group, NewEvent, Published, Taken, Topic, TopicUsage
+from paddock.store.topics import MOST_LISTED, Delivery, Group, NewEvent, Published, Taken, Topic, TopicUsage
 
 
 class TopicOps(Operations):
@@ -18,8 +18,8 @@ class TopicOps(Operations):
     async def topic(self, name: str) -> Topic:
         return await self._read(lambda tx: topics.find(tx, name))
 
-    async def topics(self, most: int = 10_000) -> list[Topic]:
-        return await self._read(lambda tx: topics.listed(tx, most))
+    async def topics(self, after: str = "", prefix: str = "", most: int = MOST_LISTED) -> list[Topic]:
+        return await self._read(lambda tx: topics.listed(tx, after, prefix, most))
 
     async def topic_usage(self) -> TopicUsage:
         return await self._read(topics.usage)
@@ -38,6 +38,9 @@ class TopicOps(Operations):
 
     async def groups(self, topic: str) -> list[Group]:
         return await self._read(lambda tx: topics.groups(tx, topic))
+
+    async def groups_among(self, first: str, last: str, most: int) -> list[Group]:
+        return await self._read(lambda tx: topics.groups_among(tx, first, last, most))
 
     async def take(
         self, topic: str, group: str, consumer: str, most: int, ttl: int, start: int, now: int

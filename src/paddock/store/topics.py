@@ -12,6 +12,9 @@ MAX_TRIES = 5
 # What a project, a job or an agent may have: topics, and bytes of events in each, beyond which the oldest go.
 MOST_OWNED = 32
 OWNED_BYTES = 16 << 20
+# Topics that one list holds, and groups of one topic that are told of.
+MOST_LISTED = 1_000
+MOST_GROUPS = 1_000
 # Bytes of events that one answer holds, unless the first alone is larger.
 PAGE_BYTES = 4 << 20
 
@@ -65,7 +68,10 @@ class NewEvent(Record, frozen=True, kw_only=True):
 
 
 class Group(Record, frozen=True, kw_only=True):
-    """Consumers that share events: `pending` deliveries were not acknowledged, `dead` ones were tried too often."""
+    """Consumers that share events: `pending` deliveries were not acknowledged, `dead` ones were tried too often.
+
+    `behind` is how many events it was not given yet.
+    """
 
     topic: str
     name: str
@@ -73,6 +79,7 @@ class Group(Record, frozen=True, kw_only=True):
     created: int
     pending: int = 0
     dead: int = 0
+    behind: int = 0
 
 
 class Delivery(Record, frozen=True, kw_only=True):
@@ -108,8 +115,8 @@ class TopicStore(Protocol):
     async def topic(self, name: str) -> Topic:
         """Raises: NotFound."""
 
-    async def topics(self, most: int = 10_000) -> list[Topic]:
-        """Topics in the order of their names."""
+    async def topics(self, after: str = "", prefix: str = "", most: int = MOST_LISTED) -> list[Topic]:
+        """Topics whose names begin so, in their order, from behind one on."""
 
     async def topic_usage(self) -> TopicUsage:
         """It looks at every topic and every delivery that is open: ask now and then."""
@@ -127,7 +134,12 @@ class TopicStore(Protocol):
     async def events(self, topic: str, after: int, most: int, place: Place | None = None) -> list[Published]:
         """Events behind a position, as many as an answer holds. Raises: NotFound, or with a place Stale."""
 
-    async def groups(self, topic: str) -> list[Group]: ...
+    async def groups(self, topic: str) -> list[Group]:
+        """A topic's groups. Raises: NotFound."""
+
+    async def groups_among(self, first: str, last: str, most: int) -> list[Group]:
+        """The groups of the topics from one to another, in the order of their names."""
+
     async def take(
         self, topic: str, group: str, consumer: str, most: int, ttl: int, start: int, now: int
     ) -> list[Delivery]:

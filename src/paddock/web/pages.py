@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
 from paddock.core.errors import PaddockError
-from paddock.web import page_data, problem, render
+from paddock.web import page_data, page_topics, problem, render
 from paddock.web.page_data import Loader
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -35,6 +35,8 @@ PAGES = (
     Page("/agents", "/agents.json", "agents.html", page_data.agents),
     Page("/changes", "/changes.json", "changes.html", page_data.changes),
     Page("/changes/{ref}", "/changes/{ref}.json", "change.html", page_data.change),
+    Page("/topics", "/topics.json", "topics.html", page_topics.listing),
+    Page("/topics/{ref}", "/topics/{ref}.json", "topic.html", page_topics.one),
 )
 
 

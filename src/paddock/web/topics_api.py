@@ -1,5 +1,6 @@
 """Topics over HTTP: CloudEvents in and out, as JSON or as a stream, and groups that share them."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,6 +14,7 @@ from paddock.control.plane import Control
 from paddock.core.cloudevents import OWN, check_topic, from_headers, to_headers
 from paddock.core.errors import BadInput, NotFound
 from paddock.core.states import JobState
+from paddock.store.topics import MOST_LISTED
 from paddock.web.agents_api import read_body
 from paddock.web.endpoint import INERT, Endpoint, control_of, json_of
 from paddock.wire.topics import PAGE, WAIT_S
@@ -20,6 +22,7 @@ from paddock.wire.topics import PAGE, WAIT_S
 _MAX_BODY = 8 << 20
 _MAX_TAKE = 1_000
 _LONGEST_TTL_S = 86_400
+_NUDGE_S = 0.2
 # Bytes of headers that other programs take.
 _MAX_HEADERS = 8_000
 # Which jobs' events `paddock.jobs` shall tell.
@@ -28,7 +31,23 @@ _ONE, _BATCH = "application/cloudevents+json", "application/cloudevents-batch+js
 
 
 async def list_topics(request: Request) -> Response:
-    return JSONResponse([topics.topic_view(one) for one in await control_of(request).store.topics()])
+    control, query = control_of(request), request.query_params
+    if "text/event-stream" in request.headers.get("accept", ""):
+        return StreamingResponse(
+            _nudges(control), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
+    most = _number(query.get("limit", str(MOST_LISTED)), "limit", 1, MOST_LISTED)
+    found = await control.store.topics(query.get("after", ""), query.get("prefix", ""), most + 1)
+    headers = {"Paddock-Next": found[most - 1].name} if len(found) > most else {}
+    return JSONResponse([topics.topic_view(one) for one in found[:most]], headers=headers)
+
+
+async def _nudges(control: Control) -> AsyncIterator[bytes]:
+    """Something for a page to hear of: that there is news in any topic, a few times a second at most."""
+    yield b": listening\n\n"
+    async for _ in control.bus.watch(topics.ANY):
+        yield b"data: news\n\n"
+        await asyncio.sleep(_NUDGE_S)
 
 
 async def make_topic(request: Request) -> Response:
@@ -161,6 +180,7 @@ async def take(request: Request) -> Response:
         int(at),
         control.clock.now(),
     )
+    control.bus.news(topics.ANY)
     told = [
         {"token": one.token, "tries": one.tries, "until": one.until, "event": topics.event_of(one)} for one in given
     ]
@@ -184,6 +204,7 @@ async def _settle(request: Request, *, good: bool) -> Response:
     if not any(one.name == group for one in await control.store.groups(topic)):
         raise NotFound(f"no group {group!r} of {topic!r}", hint="it begins with its first take")
     stale = await control.store.settle(topic, group, tokens, good, control.clock.now())
+    control.bus.news(topics.ANY)
     return JSONResponse({"stale": stale})
 
 
@@ -217,7 +238,13 @@ def _whole(raw: dict[str, Any], name: str, least: int, most: int, otherwise: int
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/v1/topics", "Every topic", list_topics),
+    Endpoint(
+        "GET",
+        "/v1/topics",
+        "Topics by name; as text/event-stream a nudge whenever there is news in any",
+        list_topics,
+        query={"prefix": "string", "after": "string", "limit": "integer"},
+    ),
     Endpoint(
         "POST",
         "/v1/topics",

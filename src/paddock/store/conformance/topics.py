@@ -50,6 +50,15 @@ async def gives_each_event_to_one_consumer_of_a_group(store: Store) -> None:
     assert await _take(store, 9, NOW + TTL) == []
     [group, other] = await store.groups("t")
     assert (group.name, group.next, group.pending, group.dead, other.pending) == ("g", 13, 0, 0, 2)
+    await store.publish("t", [_event(at) for at in range(20, 24)], NOW)
+    await store.publish("u", [_event(1)], NOW)
+    await store.take("u", "g", "c", 1, TTL, 0, NOW)
+    assert [(one.topic, one.name, one.behind) for one in await store.groups_among("t", "u", 9)] == [
+        ("t", "g", 4),
+        ("t", "other", 4),
+        ("u", "g", 0),
+    ]
+    assert [one.name for one in await store.topics("t")] == ["u"] == [one.name for one in await store.topics("", "u")]
 
 
 async def gives_again_what_was_not_acknowledged_and_fences_the_late(store: Store) -> None:

@@ -9,6 +9,7 @@ from paddock.store.statements import Row, Tx
 from paddock.store.stating import Place
 from paddock.store.topics import (
     MAX_TRIES,
+    MOST_GROUPS,
     MOST_OWNED,
     OWNED_BYTES,
     PAGE_BYTES,
@@ -50,9 +51,9 @@ def find(tx: Tx, name: str) -> Topic:
     return record(Topic, row)
 
 
-def listed(tx: Tx, most: int) -> list[Topic]:
+def listed(tx: Tx, after: str, prefix: str, most: int) -> list[Topic]:
     """Topics in the order of their names."""
-    return records(Topic, tx.all("topics", most=most))
+    return records(Topic, tx.all("topics", after=after, prefix=prefix, most=most))
 
 
 def at(tx: Tx, place: Place) -> list[Topic]:
@@ -149,7 +150,12 @@ def usage(tx: Tx) -> TopicUsage:
 def groups(tx: Tx, name: str) -> list[Group]:
     """The topic's groups. Raises: NotFound."""
     find(tx, name)
-    return records(Group, tx.all("groups", topic=name))
+    return groups_among(tx, name, name, MOST_GROUPS)
+
+
+def groups_among(tx: Tx, first: str, last: str, most: int) -> list[Group]:
+    """The groups of the topics from one to another, in the order of their names."""
+    return records(Group, tx.all("groups", first=first, last=last, most=most))
 
 
 def take(work: Work, name: str, group: str, consumer: str, most: int, ttl: int, start: int) -> list[Delivery]:

@@ -17,7 +17,7 @@ FROM topics WHERE name = :name;
 SELECT name, owner, keep_ms, keep_count, last, created, bytes,
     coalesce(last + 1 - (SELECT min(position) FROM events WHERE events.topic = topics.name), 0) AS events,
     (SELECT at FROM events WHERE events.topic = topics.name AND events.position = topics.last) AS last_at
-FROM topics ORDER BY name LIMIT :most;
+FROM topics WHERE name > :after AND substr(name, 1, length(:prefix)) = :prefix ORDER BY name LIMIT :most;
 
 -- name: topics_owned
 SELECT name, owner, keep_ms, keep_count, last, created, bytes,
@@ -56,13 +56,16 @@ DELETE FROM deliveries WHERE topic = :topic AND position <= :until
 -- name: group
 SELECT topic, name, next, created FROM consumers WHERE topic = :topic AND name = :name;
 
+-- Of the topics from one to another, in their order.
 -- name: groups
 SELECT topic, name, next, created,
     (SELECT count(*) FROM deliveries AS d WHERE d.topic = consumers.topic AND d.name = consumers.name AND d.dead = 0)
         AS pending,
     (SELECT count(*) FROM deliveries AS d WHERE d.topic = consumers.topic AND d.name = consumers.name AND d.dead = 1)
-        AS dead
-FROM consumers WHERE topic = :topic ORDER BY name;
+        AS dead,
+    coalesce((SELECT last FROM topics WHERE topics.name = consumers.topic) + 1
+        - (SELECT min(position) FROM events WHERE events.topic = consumers.topic AND position >= next), 0) AS behind
+FROM consumers WHERE topic >= :first AND topic <= :last ORDER BY topic, name LIMIT :most;
 
 -- name: add_group
 INSERT INTO consumers (topic, name, next, created) VALUES (:topic, :name, :next, :created)

@@ -1,4 +1,4 @@
-// Keeps a page fresh: news from /v1/events make it fetch itself and replace the regions that changed. Text stays text.
+// Keeps a page fresh: news from /v1/events, or from where the page says, make it fetch itself and replace the regions that changed. Text stays text.
 const BURST_MS = 300, TICK_MS = 10000, RETRY_MS = 2000, TAIL_MS = 1000, KEEP_CHUNKS = 500;
 const pause = document.getElementById("pause"), offline = document.getElementById("offline");
 const regions = (root) => [...root.querySelectorAll("[data-live]")];
@@ -33,7 +33,7 @@ function patch(fresh) {
 function listen() {
   source?.close();
   if (idle()) return;
-  source = new EventSource("/v1/events");
+  source = new EventSource(document.body.dataset.news ?? "/v1/events");
   source.onopen = () => { offline.hidden = true; later(); }, source.onmessage = later;
   source.onerror = () => { offline.hidden = false; clearTimeout(retry); retry = setTimeout(listen, RETRY_MS); };
 }
