@@ -35,12 +35,41 @@ class Merged:
     commit: str
 
 
-Effect = RecordEvidence | SendBack | Merged
+@dataclass(frozen=True, kw_only=True)
+class RecordReview:
+    """Reviewers looked at a head; `more` counts findings that are not told."""
+
+    change: str
+    head: str
+    reviewers: object
+    findings: object
+    more: object
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fixed:
+    """A fixer's commit is the change's head now, as `report` tells; `was` is the one it stands on."""
+
+    change: str
+    was: str
+    report: object
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoOn:
+    """A fixer had its turn; the change asks for what is next."""
+
+    change: str
+
+
+Effect = RecordEvidence | SendBack | Merged | RecordReview | Fixed | GoOn
 
 
 def effects(kind: str, payload: Mapping[str, Any], status: str, code: str, result: Mapping[str, Any]) -> list[Effect]:
     """The effects of one outcome of a system job; other kinds have none here."""
     change = str(payload.get("change", ""))
+    if change and kind in ("review.run", "change.fix"):
+        return _review_effects(kind, change, payload, status, result)
     if not change or kind not in ("test.run", "change.merge"):
         return []
     out: list[Effect] = []
@@ -59,6 +88,20 @@ def effects(kind: str, payload: Mapping[str, Any], status: str, code: str, resul
     if kind == "change.merge":
         out.extend(_merge_effects(change, status, code, result))
     return out
+
+
+def _review_effects(
+    kind: str, change: str, payload: Mapping[str, Any], status: str, result: Mapping[str, Any]
+) -> list[Effect]:
+    if kind == "change.fix":
+        if status != "done" or not result.get("report"):
+            return [GoOn(change=change)]
+        return [Fixed(change=change, was=str(payload.get("commit", "")), report=result["report"])]
+    if status != "done":
+        return []
+    head = str(result.get("commit", ""))
+    reviewers, findings, more = (result.get(name) for name in ("reviewers", "findings", "more"))
+    return [RecordReview(change=change, head=head, reviewers=reviewers, findings=findings, more=more)]
 
 
 def _merge_effects(change: str, status: str, code: str, result: Mapping[str, Any]) -> list[Effect]:

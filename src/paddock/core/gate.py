@@ -17,6 +17,10 @@ class Facts:
     # True = green, False = red, None = not run on this head yet
     checks_green: bool | None
     approved_by: Sequence[str]
+    # People who must approve.
+    humans: int = 1
+    # What reviews and owners have against it, in words.
+    objections: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,12 @@ def judge(facts: Facts) -> Verdict:
         reasons.append(f"the checks have not run on {facts.head[:12]}")
     if facts.has_checks and facts.checks_green is False:
         reasons.append("the checks are red")
-    if not facts.approved_by:
-        reasons.append("no person has approved it")
+    reasons.extend(facts.objections)
+    missing = facts.humans - len(facts.approved_by)
+    if missing > 0 and not facts.approved_by:
+        reasons.append("no person has approved it" if missing == 1 else f"no person has approved it, {missing} must")
+    elif missing > 0:
+        reasons.append(f"{missing} more {'person' if missing == 1 else 'people'} must approve it")
     return Verdict(not reasons, tuple(reasons), tuple(facts.approved_by))
 
 

@@ -73,6 +73,27 @@ _TABLE = (
         timeout=1800,
         silence=900,
     ),
+    Kind(
+        name="review.run",
+        about="Holds a change's head against reviewers that need no model, and tells findings.",
+        required={"change": str, "commit": str, "base": str, "rules": dict},
+        optional={"authors": list, "others": list},
+        worktree=True,
+        changes=False,
+        system=True,
+        timeout=1800,
+        silence=900,
+    ),
+    Kind(
+        name="change.fix",
+        about="Runs a project's fixer on the findings of a review; what it wrote moves the change's head.",
+        required={"argv": list, "change": str, "commit": str, "base": str, "branch": str, "findings": list},
+        optional={"epoch": int},
+        worktree=True,
+        changes=False,
+        system=True,
+        timeout=900,
+    ),
 )
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _TABLE}

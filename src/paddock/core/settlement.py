@@ -11,7 +11,9 @@ MAX_LOSSES = 3
 MAX_GRANTS = 30
 
 # Refusals that blame the moment and not the job: it goes back and uses up no try.
-PASSING_REFUSALS = frozenset({"over_capacity", "not_capable", "draining", "quarantined", "policy_quiet_hours"})
+PASSING_REFUSALS = frozenset(
+    {"over_capacity", "not_capable", "draining", "quarantined", "policy_quiet_hours", "own_work"}
+)
 # Failures that no further try can mend.
 LASTING_FAILURES = frozenset(
     {"scope_violation", "bad_payload", "no_such_commit", "conflict", "red", "outcome_too_large"}

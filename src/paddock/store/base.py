@@ -28,6 +28,7 @@ from paddock.store.records import (
     Submitted,
 )
 from paddock.store.replicas import ReplicaStore
+from paddock.store.reviews import ReviewStore
 from paddock.store.stating import StateStore
 from paddock.store.topics import TopicStore
 from paddock.wire.messages import Check
@@ -36,7 +37,7 @@ from paddock.wire.messages import Check
 Fate = tuple[str, int, str]
 
 
-class Store(FairStore, ReplicaStore, StateStore, TopicStore, JobNewsStore, Protocol):
+class Store(FairStore, ReplicaStore, StateStore, TopicStore, JobNewsStore, ReviewStore, Protocol):
     """Durable truth."""
 
     # Writes that were asked for and are not answered yet.

@@ -27,13 +27,14 @@ from paddock.store.records import (
     Submitted,
 )
 from paddock.store.replica_ops import ReplicaOps
+from paddock.store.review_ops import ReviewOps
 from paddock.store.statements import Tx
 from paddock.store.stating_ops import StateOps
 from paddock.store.topic_ops import TopicOps
 from paddock.wire.messages import Check
 
 
-class StoreDriver(FairOps, ReplicaOps, StateOps, TopicOps):
+class StoreDriver(FairOps, ReplicaOps, StateOps, TopicOps, ReviewOps):
     """A store over an engine."""
 
     # Projects

@@ -140,6 +140,16 @@ class Change(Record, frozen=True, kw_only=True):
     merged_commit: str | None
     created: int
     updated: int
+    # Agents that wrote some of it.
+    authors: tuple[str, ...] = ()
+    # The fix whose diff shows the change as it stands; empty and 0 for its own job's.
+    diff_job: str = ""
+    diff_epoch: int = 0
+
+    @property
+    def diff_of(self) -> tuple[str, int]:
+        """The attempt whose diff shows the change as it stands: its job and epoch."""
+        return (self.diff_job, self.diff_epoch) if self.diff_job else (self.job, self.epoch)
 
 
 class Decision(Record, frozen=True, kw_only=True):
@@ -150,6 +160,8 @@ class Decision(Record, frozen=True, kw_only=True):
     decision: str
     note: str
     at: int
+    # The head it was said of.
+    head: str = ""
 
 
 class Evidence(Record, frozen=True, kw_only=True):

@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from paddock.core import gate, system_jobs
-from paddock.core.effects import Effect, Merged, RecordEvidence, SendBack
-from paddock.core.errors import Conflict
+import msgspec
+
+from paddock.core import gate, reviewing, system_jobs
+from paddock.core.effects import Effect, Fixed, GoOn, Merged, RecordEvidence, RecordReview, SendBack
+from paddock.core.errors import Conflict, Refused
 from paddock.core.states import CHANGE, JOB, OPEN_CHANGES, ChangeState, JobState, move
 from paddock.store.ops import releasing
+from paddock.store.ops import reviewing as reviews
 from paddock.store.ops.submitting import add_job
 from paddock.store.ops.work import Work, record, records, to_json
 from paddock.store.records import Change, Evidence, JobRecord, Project
@@ -33,6 +36,7 @@ def open_change(work: Work, job: JobRecord, report: ChangeReport) -> str:
         tree=report.tree,
         files=to_json(report.files),
         more_files=report.more_files,
+        authors=to_json([job.agent]),
         now=work.now,
     )
     work.journal("change.opened", job.id, change=change, branch=report.branch, head=report.head, base=report.base)
@@ -54,13 +58,21 @@ def verdict(work: Work, change: Change) -> gate.Verdict:
     """The merge gate's answer on the facts as they stand."""
     project = _project(work, change.project)
     green = work.tx.value("verdict_of_head", change=change.id, head=change.head)
+    rules = reviews.rules_of(work.tx, change.project)
+    approved_by = [row["by"] for row in work.tx.all("approvals", change=change.id, head=change.head)]
+    paths = [str(file["path"]) for file in change.files]
     facts = gate.Facts(
         state=change.state,
         head=change.head,
         author=change.job,
         has_checks=bool(project.checks or work.job(change.job).accept),
         checks_green=None if green is None else bool(green),
-        approved_by=[row["by"] for row in work.tx.all("approvals", change=change.id)],
+        approved_by=approved_by,
+        humans=rules.humans,
+        objections=[
+            *reviews.objections(work.tx, change, rules),
+            *reviewing.missing_owners(rules, paths, approved_by, whole=not change.more_files),
+        ],
     )
     return gate.judge(facts)
 
@@ -82,23 +94,24 @@ def advance(work: Work, change_id: str) -> None:
             change.id, author.name, change.head, change.base, project.checks, author.accept, degraded=_degraded(author)
         )
         add_job(work, job, project.name, subject=change.id, unique_key=f"check:{change.id}:{change.head}")
+    reviews.ask(work, change, author)
     if not verdict(work, change).mergeable:
         return
     if change.state is ChangeState.OPEN:
         move_change(work, change, ChangeState.APPROVED)
-    approvals = work.tx.all("decisions", change=change.id)
+    approvals = work.tx.all("approvals", change=change.id, head=change.head)
     job = system_jobs.merge_job(
         change.id,
         author.name,
         change.head,
         project.branch,
-        _message(change, author, [row["by"] for row in approvals if row["decision"] == "approve"]),
+        _message(change, author, [row["by"] for row in approvals]),
         project.checks,
         author.accept,
         degraded=_degraded(author),
     )
     # A new approval after the queue gave up asks for another go.
-    key = f"merge:{change.id}:{max(row['at'] for row in approvals)}"
+    key = f"merge:{change.id}:{max((row['at'] for row in approvals), default=change.head)}"
     add_job(work, job, project.name, subject=change.id, unique_key=key, exclusive=f"merge:{project.name}")
 
 
@@ -111,12 +124,14 @@ def _message(change: Change, author: JobRecord, approved_by: list[str]) -> str:
 def decide(work: Work, change_id: str, by: str, decision: str, note: str) -> Change:
     """Records what a person decided and acts on it.
 
-    Raises: Conflict when the change is past deciding.
+    Raises: Conflict when the change is past deciding, Refused for an agent that would approve what it wrote.
     """
     change = work.change(change_id)
     if change.state not in OPEN_CHANGES:
         raise Conflict(f"change {change.id} is {change.state}", hint="only open changes can be decided on")
-    work.tx.run("decide", change=change.id, by=by, decision=decision, note=note, at=work.now)
+    if decision == "approve":
+        _check_not_author(work, change, by)
+    work.tx.run("decide", change=change.id, by=by, decision=decision, note=note, at=work.now, head=change.head)
     work.journal(f"change.{decision}", change.job, change=change.id, by=by, note=note)
     if decision == "reject":
         move_change(work, change, ChangeState.REJECTED, f"rejected by {by}" + (f": {note}" if note else ""))
@@ -125,6 +140,14 @@ def decide(work: Work, change_id: str, by: str, decision: str, note: str) -> Cha
     else:
         advance(work, change.id)
     return work.change(change.id)
+
+
+def _check_not_author(work: Work, change: Change, by: str) -> None:
+    """Raises: Refused for the id or the name of an agent that wrote some of the change."""
+    for agent in change.authors:
+        row = work.tx.one("agent", id=agent)
+        if by in (agent, row["name"] if row else agent):
+            raise Refused(f"{by} wrote change {change.id} and cannot approve it", hint="a person approves")
 
 
 def supersede(work: Work, job: str, why: str) -> None:
@@ -180,10 +203,48 @@ def _merged(work: Work, _job: JobRecord, effect: Merged) -> None:
     releasing.release(work, author)
 
 
+def _reviewed(work: Work, job: JobRecord, effect: RecordReview) -> None:
+    reviews.take(work, job, work.change(effect.change), effect)
+    advance(work, effect.change)
+
+
+def _fixed(work: Work, job: JobRecord, effect: Fixed) -> None:
+    """Moves the head, fenced by the one that was mended; earlier approvals were of that one and no longer count."""
+    change = work.change(effect.change)
+    try:
+        report = msgspec.convert(effect.report, ChangeReport)
+    except msgspec.ValidationError:
+        advance(work, change.id)
+        return
+    moved = work.tx.run(
+        "move_head",
+        id=change.id,
+        was=effect.was,
+        head=report.head,
+        tree=report.tree,
+        files=to_json(report.files),
+        more_files=report.more_files,
+        authors=to_json(list(dict.fromkeys([*change.authors, job.agent]))),
+        diff_job=job.id,
+        diff_epoch=job.epoch,
+        now=work.now,
+    )
+    told = "change.fixed" if moved else "change.fixed_late"
+    work.journal(told, change.job, change=change.id, head=report.head, was=effect.was, by=job.id, state=change.state)
+    advance(work, change.id)
+
+
+def _go_on(work: Work, _job: JobRecord, effect: GoOn) -> None:
+    advance(work, effect.change)
+
+
 _HANDLERS: dict[type, Callable[[Work, JobRecord, Any], None]] = {
     RecordEvidence: _record_evidence,
     SendBack: _send_back,
     Merged: _merged,
+    RecordReview: _reviewed,
+    Fixed: _fixed,
+    GoOn: _go_on,
 }
 
 

@@ -1,6 +1,8 @@
 -- name: add_change
-INSERT INTO changes (id, job, epoch, name, project, branch, base, head, tree, state, files, more_files, created, updated)
-VALUES (:id, :job, :epoch, :name, :project, :branch, :base, :head, :tree, 'open', :files, :more_files, :now, :now);
+INSERT INTO changes (id, job, epoch, name, project, branch, base, head, tree, state, files, more_files, authors,
+    created, updated)
+VALUES (:id, :job, :epoch, :name, :project, :branch, :base, :head, :tree, 'open', :files, :more_files, :authors,
+    :now, :now);
 
 -- name: change
 SELECT * FROM changes WHERE id = :id;
@@ -23,14 +25,15 @@ ORDER BY id DESC LIMIT :most;
 SELECT * FROM changes WHERE state IN ('open', 'approved') ORDER BY id;
 
 -- name: decide
-INSERT INTO decisions (change, by, decision, note, at) VALUES (:change, :by, :decision, :note, :at)
-ON CONFLICT (change, by) DO UPDATE SET decision = excluded.decision, note = excluded.note, at = excluded.at;
+INSERT INTO decisions (change, by, decision, note, at, head) VALUES (:change, :by, :decision, :note, :at, :head)
+ON CONFLICT (change, by) DO UPDATE SET decision = excluded.decision, note = excluded.note, at = excluded.at,
+    head = excluded.head;
 
 -- name: decisions
 SELECT * FROM decisions WHERE change = :change ORDER BY at;
 
 -- name: approvals
-SELECT by FROM decisions WHERE change = :change AND decision = 'approve' ORDER BY at;
+SELECT by, at FROM decisions WHERE change = :change AND decision = 'approve' AND head IN ('', :head) ORDER BY at;
 
 -- name: add_evidence
 INSERT INTO evidence (job, change, project, head, tree, green, checks, at)

@@ -1,0 +1,86 @@
+"""The jobs that the control plane submits to have a change reviewed and its findings mended."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from paddock.core import kinds
+from paddock.core.job import Job, Scope
+from paddock.core.reviewing import Rules, plain
+from paddock.core.system_jobs import URGENCY
+
+# Open changes that a review holds a change against.
+MOST_OTHERS = 50
+_LOOKS = ("reviewers", "tools", "forbidden", "most_lines", "most_files")
+
+
+def review_job(
+    rules: Rules,
+    name: str,
+    scope: Scope,
+    *,
+    change: str,
+    head: str,
+    base: str,
+    authors: Sequence[str],
+    others: Sequence[tuple[str, str]],
+    substitute: bool,
+) -> Job:
+    """Reviews a change's head. `others` are names and heads of open changes; `substitute` says that some other agent
+    than the `authors` could run it."""
+    told = plain(rules)
+    payload: dict[str, Any] = {
+        "change": change,
+        "commit": head,
+        "base": base,
+        "rules": {part: told[part] for part in _LOOKS},
+        "authors": list(authors) if substitute else [],
+        "others": [list(other) for other in others[:MOST_OTHERS]],
+    }
+    requires = {*rules.requires, *(("ruff",) if "ruff" in rules.reviewers else ())}
+    return _job("review.run", f"review-{name}", payload, Scope(degraded=scope.degraded), requires, tries=2)
+
+
+def fix_job(
+    rules: Rules,
+    fixer: int,
+    name: str,
+    scope: Scope,
+    *,
+    change: str,
+    head: str,
+    base: str,
+    branch: str,
+    epoch: int,
+    findings: Sequence[Mapping[str, Any]],
+) -> Job:
+    """Has a fixer mend findings on a change's branch, within the files that the change's own job may write."""
+    chosen = rules.fixers[fixer]
+    payload: dict[str, Any] = {
+        "argv": list(chosen.argv),
+        "change": change,
+        "commit": head,
+        "base": base,
+        "branch": branch,
+        "epoch": epoch,
+        "findings": [dict(finding) for finding in findings],
+    }
+    narrow = Scope(files=scope.files, untrusted=scope.untrusted, public=scope.public, degraded=scope.degraded)
+    return _job("change.fix", f"fix-{name}", payload, narrow, chosen.requires, tries=1, timeout=chosen.timeout)
+
+
+def _job(
+    kind: str, name: str, payload: dict[str, Any], scope: Scope, requires: Any, *, tries: int, timeout: int = 0
+) -> Job:
+    return Job(
+        name=name,
+        kind=kind,
+        payload=payload,
+        scope=scope,
+        priority=URGENCY,
+        urgency=URGENCY,
+        timeout=timeout or kinds.get(kind).timeout,
+        requires=tuple(sorted(requires)),
+        max_attempts=tries,
+        accept=(),
+        depends_on=(),
+    )
