@@ -6,7 +6,7 @@ from pathlib import Path
 from paddock.store.statements import statements
 
 FOLDER = Path(__file__).parents[2] / "src/paddock/store"
-CALL = re.compile(r"\.(?:all|one|value|run|many)\(\s*\"(\w+)\"")
+CALL = re.compile(r"\.(?:all|tuples|one|value|run|many)\(\s*\"(\w+)\"")
 
 
 def test_statements_and_their_callers_fit() -> None:

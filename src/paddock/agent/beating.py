@@ -85,6 +85,7 @@ class Beats:
         self.draining = False
         self.bearer = ""
         self.on_bearer: Callable[[], None] = lambda: None
+        self.on_checkpoint: Callable[[Envelope], None] = lambda _: None
         self.slots: Slots
         self.gate: Gatekeeper
 
@@ -216,6 +217,8 @@ class Beats:
         if reply.bearer:
             self.bearer = reply.bearer
             self.on_bearer()
+        if reply.checkpoint is not None:
+            self.on_checkpoint(reply.checkpoint)
         settled = self._obey(reply, beat) if reply.directive is not None else []
         if reply.jobs or settled:
             self._accept(reply.jobs, reply.manifest, settled)

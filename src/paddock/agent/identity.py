@@ -98,11 +98,12 @@ async def activate(state: Path, server: str, name: str, token: str) -> Identity:
     except msgspec.MsgspecError:
         raise PaddockError("the control plane's answer to the activation cannot be read") from None
     identity = Identity(agent=given.agent, generation=given.generation, server=server, keys=given.keys)
-    _save(state / "agent.json", msgspec.json.encode(identity))
+    save(state / "agent.json", msgspec.json.encode(identity))
     return identity
 
 
-def _save(path: Path, content: bytes) -> None:
+def save(path: Path, content: bytes) -> None:
+    """Replaces a file of the state directory; once this returns, the new content outlives a power cut."""
     part = path.with_suffix(".part")
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "wb") as file:
@@ -110,3 +111,8 @@ def _save(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -28,12 +28,14 @@ from paddock.agent.journal import Journal
 from paddock.agent.policy import LocalPolicy
 from paddock.agent.slots import Slots
 from paddock.agent.status import Status
+from paddock.agent.witness import Witness
 from paddock.core.errors import PaddockError, Unreachable
 from paddock.core.ids import ENTROPY_BITS, make
 from paddock.core.kinds import KINDS
 from paddock.core.policy import Policy
 from paddock.runners import INSTANT, RUNNERS
 from paddock.sandbox import Containment, probe
+from paddock.wire.envelope import Envelope
 from paddock.wire.messages import Check, Hello, Outcome
 from paddock.workspace import recover
 
@@ -127,6 +129,8 @@ class Agent:
             journal=self._journal,
             now=lambda: time.time_ns() // 1_000_000,
         )
+        self._witness = Witness(config.state / "witness.json", identity.keys, identity.verifiers())
+        self._beats.on_checkpoint = self._testify
         self._bearer = asyncio.Event()
         self._beats.on_bearer = self._bearer.set
         self._ending = asyncio.Event()
@@ -181,6 +185,10 @@ class Agent:
         self._status.fact(health=[msgspec.structs.asdict(check) for check in stands])
         self._status.soon()
         self._beats.feel(stands)
+
+    def _testify(self, checkpoint: Envelope) -> None:
+        self._witness.take(checkpoint)
+        self._status.fact(witness={"seal": self._witness.number, "complaint": self._witness.complaint})
 
     async def _until_ended(self) -> None:
         await self._ending.wait()

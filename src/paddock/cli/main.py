@@ -42,6 +42,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "agent": "drain or resume an agent",
         "status": "what this machine's agents do right now",
         "journal": "the record of everything that happened",
+        "audit": "hold the journal against its chain and its witnesses",
         "doctor": "what this host can contain",
         "policy": "what this host lets jobs do, and what is left of one's scope",
         "version": "the version",

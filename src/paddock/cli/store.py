@@ -10,6 +10,7 @@ from paddock.core.errors import BadInput
 
 if TYPE_CHECKING:
     from paddock.settings import Settings
+    from paddock.store.base import Store
 
 EXAMPLE = """\
 export PADDOCK_STORE=postgresql://paddock@db/paddock
@@ -85,16 +86,21 @@ def _missing(settings: "Settings") -> dict[str, list[str]]:
 
 
 async def _findings(settings: "Settings") -> dict[str, list[str]]:
-    from paddock.store.postgres.driver import PostgresStore
-    from paddock.store.sqlite.driver import SqliteStore
-
-    store = await (
-        PostgresStore.open(settings.store) if settings.store else SqliteStore.open(settings.home / "paddock.db")
-    )
+    store = await open_store(settings)
     try:
         return await store.findings()
     finally:
         await store.close()
+
+
+async def open_store(settings: "Settings") -> "Store":
+    """The store itself, on the database or in the home. Raises: BadInput, StoreUnavailable, NewerSchema."""
+    from paddock.store.postgres.driver import PostgresStore
+    from paddock.store.sqlite.driver import SqliteStore
+
+    return await (
+        PostgresStore.open(settings.store) if settings.store else SqliteStore.open(settings.home / "paddock.db")
+    )
 
 
 def _copy(found: argparse.Namespace) -> int:

@@ -83,10 +83,11 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
     control.registry.note(agent)
     if control.replica is not None:
         control.replica.tell(agent)
-    bearer = ""
+    bearer, checkpoint = "", None
     if now - agent.bearer_at >= _BEARER_EVERY_MS:
         bearer = control.bearers.issue(agent.agent, agent.session)
         agent.bearer_at = now
+        checkpoint = control.checkpoint
     if control.replica is not None and out:
         await control.replica.know(job.project for job in out.granted)
     jobs, manifest = orders(control, agent, out.granted) if out and out.granted else ((), None)
@@ -97,6 +98,7 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
         jobs=jobs,
         manifest=manifest,
         directive=_directive(control, agent, given, out, told),
+        checkpoint=checkpoint,
     )
     return encode(reply)
 

@@ -18,6 +18,7 @@ from paddock.core.state import Bounds
 from paddock.store.base import Store
 from paddock.store.records import Project
 from paddock.store.sqlite.driver import SqliteStore
+from paddock.wire.envelope import Envelope
 from paddock.wire.signing import Bearers
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class Control:
         self.lanes_rest_until = 0.0
         # Epoch milliseconds at which schedules are looked at next.
         self.schedules_at = 0
+        # The newest seal of the journal, signed; agents keep it as witnesses.
+        self.checkpoint: Envelope | None = None
         self.stirred = asyncio.Event()
         self.alarm = Alarm(self.stirred.set)
         # The most that state may have; when it was swept last, in epoch milliseconds; attempts whose refusal was told.

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from paddock.core.gate import Verdict
 from paddock.store.backlog import Backlog
+from paddock.store.chaining import ChainStore
 from paddock.store.fairness import FairStore
 from paddock.store.job_news import JobNewsStore
 from paddock.store.records import (
@@ -37,7 +38,7 @@ from paddock.wire.messages import Check
 Fate = tuple[str, int, str]
 
 
-class Store(FairStore, ReplicaStore, StateStore, TopicStore, JobNewsStore, ReviewStore, Protocol):
+class Store(FairStore, ReplicaStore, StateStore, TopicStore, JobNewsStore, ChainStore, ReviewStore, Protocol):
     """Durable truth."""
 
     # Writes that were asked for and are not answered yet.

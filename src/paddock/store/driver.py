@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from paddock.core.errors import BadInput, Unauthorised
 from paddock.core.gate import Verdict
 from paddock.store.base import Fate
+from paddock.store.chain_ops import ChainOps
 from paddock.store.fairness_ops import FairOps
 from paddock.store.ops import changing, checking, deciding, leasing, limiting, reading
 from paddock.store.ops.work import Work, record, records, to_json
@@ -34,7 +35,7 @@ from paddock.store.topic_ops import TopicOps
 from paddock.wire.messages import Check
 
 
-class StoreDriver(FairOps, ReplicaOps, StateOps, TopicOps, ReviewOps):
+class StoreDriver(FairOps, ReplicaOps, StateOps, TopicOps, ChainOps, ReviewOps):
     """A store over an engine."""
 
     # Projects

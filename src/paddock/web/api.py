@@ -19,6 +19,7 @@ from paddock.core.states import FINAL, ChangeState, JobState
 from paddock.store.records import JobFilter
 from paddock.web import (
     agent_cards,
+    audit_api,
     bulk_api,
     limits_api,
     metrics_api,
@@ -324,6 +325,7 @@ ENDPOINTS = (
         read_journal,
         query={"after": "integer", "job": "string", "limit": "integer"},
     ),
+    *audit_api.ENDPOINTS,
     Endpoint("GET", "/v1/events", "Server-sent events: one message per piece of news", events),
     Endpoint("POST", "/v1/tokens", "Mints a single-use activation token", mint_token, body={"label": "string"}),
     Endpoint(

@@ -14,6 +14,7 @@ from types import FrameType
 
 import uvicorn
 
+from paddock.control.audit import Sealer
 from paddock.control.plane import Control
 from paddock.control.reap import Reaper
 from paddock.core.errors import BadInput
@@ -115,6 +116,8 @@ async def serve(control: Control, sock: socket.socket, ready: Callable[[], None]
     server = _Server(config, control)
     reaper = Reaper(control)
     reaper.start()
+    sealer = Sealer(control)
+    sealer.start()
     control.pressure.start()
     if control.replica is not None:
         control.replica.start()
@@ -125,6 +128,7 @@ async def serve(control: Control, sock: socket.socket, ready: Callable[[], None]
     finally:
         control.pressure.stop()
         await reaper.stop()
+        await sealer.stop()
         if control.replica is not None:
             await control.replica.stop()
 

@@ -211,6 +211,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     # Vouches for the orders in `jobs` that carry no signature of their own.
     manifest: Envelope | None = None
     directive: Envelope | None = None
+    # The newest seal of the journal; now and then, for agents to keep as witnesses.
+    checkpoint: Envelope | None = None
 
 
 class Activation(Struct, frozen=True, kw_only=True):
