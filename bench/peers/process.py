@@ -1,5 +1,6 @@
 """One process of a peer: what it says, one JSON object a line, and its end."""
 
+import contextlib
 import json
 import os
 import queue
@@ -56,7 +57,8 @@ class Child:
         self._ran: dict[int, int] = {}
         self.firsts: list[int] = []
         self.late_us: list[int] = []
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def _listen(self) -> None:
         assert self._popen.stdout is not None
@@ -141,6 +143,11 @@ class Child:
                 self._popen.poll()
                 time.sleep(0.02)
         self._popen.wait()
+        self._listener.join(STOP_S)
+        for pipe in (self._popen.stdin, self._popen.stdout):
+            if pipe is not None and not self._listener.is_alive():
+                with contextlib.suppress(BrokenPipeError):  # what it did not read
+                    pipe.close()
 
 
 def group(leader: int) -> list[int]:
