@@ -1,12 +1,14 @@
 """Several real control planes on a real PostgreSQL serve as one."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from paddock.cli.api import Api
+from paddock.client import Client
 from paddock.core.errors import PaddockError
 from paddock.wire.messages import Outcome
 from support.fleet import ENDED
@@ -77,6 +79,12 @@ def test_an_idle_agent_is_woken_for_a_job_that_another_replica_was_given(replica
     for number in (0, 1):  # what it printed is to be had everywhere
         assert b"hello" in fleet.at(number).raw(f"/v1/jobs/{ref}/log")[0]
     assert fleet.at(1).get("/v1/fleet")["online"] == 1
+    here, there = (Client(fleet.at(number).server).topic("deploys", source="/ci") for number in (0, 1))
+    assert here.publish(1, id="once") == there.publish(1, id="once") == 1
+    with ThreadPoolExecutor() as pool:
+        heard = pool.submit(lambda: next(here.follow(1)))
+        there.publish("hello")
+        assert heard.result(PATIENCE).data == "hello"
 
 
 def test_replicas_that_are_killed_take_nothing_with_them(replicas: Start, redis: str) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from paddock.control.plane import Control
 from paddock.control.state import place_of
 from paddock.core.cloudevents import MAX_BATCH, check_event, check_topic
-from paddock.core.errors import BadInput
+from paddock.core.errors import BadInput, Overloaded
 from paddock.store.stating import Place
 from paddock.store.topics import Delivery, NewEvent, Published, Taken, Topic
 from paddock.wire.topics import PAGE
@@ -19,8 +19,12 @@ from paddock.wire.topics import PAGE
 NEWS = "topic/"
 ANY = "topics"
 _ENDED = object()
-# Seconds after which a follower looks for itself: news may be lost on the way.
+# Seconds after which a follower looks for itself: among several control planes news may be lost on the way.
 LOOK_S = 7.0
+# Seconds after which it does where there is only one.
+LOOK_ALONE_S = 20.0
+# Who may follow topics at one control plane at a time.
+MOST_FOLLOWERS = 2_000
 # How often one question reads on where a filter has left nothing over.
 _READS = 20
 
@@ -92,11 +96,19 @@ def page(events: list[Published], after: int) -> Page:
     return Page(events, events[-1].position if events else after)
 
 
+def check_room(control: Control) -> None:
+    """Raises: Overloaded when as many follow as may."""
+    if control.meter.following >= MOST_FOLLOWERS:
+        raise Overloaded("too many follow topics", hint="ask now and then, without waiting")
+
+
 async def follow(control: Control, source: Source, after: int) -> AsyncGenerator[Page, None]:
     """Events behind a position, as they come; a page without events now and then while there are none.
 
-    It ends with the control plane. Raises: what reading raises.
+    It ends with the control plane. Raises: Overloaded when too many follow, and what reading raises.
     """
+    check_room(control)
+    every = LOOK_ALONE_S if control.replica is None else LOOK_S
     news = control.bus.watch(source.news)
     waiting: asyncio.Future[object] = asyncio.ensure_future(anext(news, _ENDED))
     control.meter.following += 1
@@ -107,7 +119,7 @@ async def follow(control: Control, source: Source, after: int) -> AsyncGenerator
                 after = found.upto
                 yield found
                 continue
-            done, _ = await asyncio.wait((waiting,), timeout=LOOK_S)
+            done, _ = await asyncio.wait((waiting,), timeout=every)
             if done and waiting.result() is _ENDED:
                 return  # the control plane ends
             if done:

@@ -86,7 +86,8 @@ async def read_topic(request: Request) -> Response:
     most = _number(query.get("limit", "100"), "limit", 1, PAGE)
     if "text/event-stream" in request.headers.get("accept", ""):
         source = _source(request, topic, PAGE)
-        await source.read(after)  # what is refused is refused before the answer begins
+        topics.check_room(control)  # what is refused is refused before the answer begins
+        await source.read(after)
         stream = _stream(control, source, after)
         return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
     seconds = _number(query.get("wait", "0"), "wait", 0, WAIT_S)
