@@ -44,39 +44,60 @@ class _Link(asyncio.Protocol):
         if len(self._heard) < end + 4 + size:
             return
         status, body = int(self._heard[9:12]), bytes(self._heard[end + 4 :])
+        last = self._heard.find(b"connection: close", 0, end) >= 0
         self._heard.clear()
         done, self._done = self._done, None
-        self._pool.free(self)
+        if last:
+            self.transport.close()
+        else:
+            self._pool.free(self)
         if done is not None:
             done(status, body)
 
     def connection_lost(self, _error: Exception | None) -> None:
-        self._pool.lost += 1
         if self._done is not None:
             self._done(0, b"")
+        self._pool.gone(self)
 
 
 class Pool:
     """Connections to one server; a request that finds none idle waits for one."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, reopen: bool = False) -> None:
         self._port = port
+        self._reopen = reopen
+        self._tasks: set[asyncio.Task[None]] = set()
         self._idle: deque[_Link] = deque()
         self._waiting: deque[tuple[bytes, Done]] = deque()
-        self._links: list[_Link] = []
+        self._links: set[_Link] = set()
         # Connections that the server closed.
         self.lost = 0
 
     async def open(self, connections: int) -> None:
-        """Opens them, some at a time."""
-        loop = asyncio.get_running_loop()
+        """Opens them one by one."""
         for _ in range(connections):
-            _, link = await loop.create_connection(lambda: _Link(self), "127.0.0.1", self._port)
-            self._links.append(link)
-            self._idle.append(link)
+            await self._open()
+
+    async def _open(self) -> None:
+        loop = asyncio.get_running_loop()
+        _, link = await loop.create_connection(lambda: _Link(self), "127.0.0.1", self._port)
+        self._links.add(link)
+        self.free(link)
+
+    def gone(self, link: _Link) -> None:
+        """The server has closed a connection; another is opened where that was asked for."""
+        self.lost += 1
+        self._links.discard(link)
+        if link in self._idle:
+            self._idle.remove(link)
+        if self._reopen:
+            task = asyncio.ensure_future(self._open())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     def close(self) -> None:
         """Closes them all."""
+        self._reopen = False
         for link in self._links:
             link.transport.abort()
 

@@ -78,7 +78,7 @@ def _few_files() -> Iterator[None]:
 def _files(channels: int) -> Iterator[None]:
     """Room for the channels' other ends here."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = channels + SPARE
+    wanted = channels + channels // 10 + SPARE
     if hard != resource.RLIM_INFINITY and hard < wanted:
         raise RuntimeError(f"{wanted:,} open files are needed and {hard:,} allowed; raise `ulimit -Hn`")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
@@ -121,7 +121,7 @@ class Ears:
 async def _session(
     fleet: Fleet, signer: Signer, shape: Shape
 ) -> tuple[dict[str, float], dict[str, float], list[dict[str, float]]]:
-    pool = Pool(fleet.port)
+    pool = Pool(fleet.port, reopen=True)  # where files are few, none is kept between beats
     ears = Ears(shape.channels)
     channels: list[asyncio.Transport] = []
     agents = range(shape.channels)
@@ -129,7 +129,6 @@ async def _session(
         await pool.open(shape.links)
         say("wake: every agent's first beat")
         bearers = await _bearers(pool, simulated.idle_beats(signer, fleet.port, agents, 1), shape.links)
-        floor = await _bare(fleet, shape.channels)
         say(f"wake: opening {shape.channels:,} channels")
         before, share = memory_mb(fleet.pid)["anonymous_mb"], CpuShare(fleet.pid)
         channels += [await simulated.listen(bearer, ears.told, fleet.port) for bearer in bearers]
@@ -144,6 +143,7 @@ async def _session(
             say(f"wake: round {at + 1} of {shape.rounds}")
             await flood(pool, simulated.idle_beats(signer, fleet.port, agents, 2 + at, want=1), shape.links)
             rounds.append(await _round(fleet, pool, ears))
+        floor = await _bare(fleet, shape.channels // 10)
         figures["lost"] = sum(channel.is_closing() for channel in channels)
         return figures, floor, rounds
     finally:

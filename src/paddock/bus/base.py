@@ -34,6 +34,16 @@ class Sighting(msgspec.Struct, frozen=True, array_like=True):
     session: str
 
 
+class Listener(Protocol):
+    """Whoever hears wake-ups for one agent. Neither method waits or raises."""
+
+    def wake(self) -> None:
+        """The agent should beat."""
+
+    def end(self) -> None:
+        """Nothing more will come: the bus is closed, or another listens for this agent now."""
+
+
 class Bus(Protocol):
     """Wake-ups to agents, news to whoever watches, sightings to the other replicas."""
 
@@ -50,6 +60,12 @@ class Bus(Protocol):
 
     def news(self, topic: str = "") -> None:
         """Tells everyone on every replica who watches the topic; the empty one says that the journal has grown."""
+
+    def listen(self, agent: str, listener: Listener) -> None:
+        """Tells this listener whenever the agent should beat, and no longer the one before."""
+
+    def unlisten(self, agent: str, listener: Listener) -> None:
+        """Tells it nothing more."""
 
     def wakes(self, agent: str) -> AsyncIterator[None]:
         """Yields whenever this agent should beat; several wakes before it looks are one."""

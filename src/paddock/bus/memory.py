@@ -2,8 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from itertools import islice
 
-from paddock.bus.base import Sighting
+from paddock.bus.base import Listener, Sighting
+
+# Wake-ups that are passed on in one go, so that whoever else waits for the event loop waits a few milliseconds.
+_AT_ONCE = 500
 
 
 class _Line:
@@ -12,6 +16,13 @@ class _Line:
     def __init__(self) -> None:
         self.raised = asyncio.Event()
         self.closed = False
+
+    def wake(self) -> None:
+        self.raised.set()
+
+    def end(self) -> None:
+        self.closed = True
+        self.raised.set()
 
     async def listen(self) -> AsyncIterator[None]:
         while True:
@@ -28,7 +39,7 @@ class MemoryBus:
     def __init__(self) -> None:
         self.connected = True
         self.faults = 0
-        self._agents: dict[str, _Line] = {}
+        self._agents: dict[str, Listener] = {}
         self._watchers: dict[str, set[_Line]] = {}
         self._heard = _Line()
         self._topics: set[str] = set()
@@ -38,26 +49,37 @@ class MemoryBus:
         return 0
 
     def wake(self, agents: Iterable[str]) -> None:
-        for agent in agents:
-            line = self._agents.get(agent)
-            if line is not None:
-                line.raised.set()
+        left = iter(agents)
+        for agent in islice(left, _AT_ONCE):
+            listener = self._agents.get(agent)
+            if listener is not None:
+                listener.wake()
+        rest = tuple(left)
+        if rest:
+            asyncio.get_running_loop().call_soon(MemoryBus.wake, self, rest)
 
     def news(self, topic: str = "") -> None:
         for line in self._watchers.get(topic, ()):
             line.raised.set()
 
-    async def wakes(self, agent: str) -> AsyncIterator[None]:
+    def listen(self, agent: str, listener: Listener) -> None:
         earlier = self._agents.get(agent)
+        self._agents[agent] = listener
         if earlier is not None:
-            _end(earlier)
-        line = self._agents[agent] = _Line()
+            earlier.end()
+
+    def unlisten(self, agent: str, listener: Listener) -> None:
+        if self._agents.get(agent) is listener:
+            del self._agents[agent]
+
+    async def wakes(self, agent: str) -> AsyncIterator[None]:
+        line = _Line()
+        self.listen(agent, line)
         try:
             async for _ in line.listen():
                 yield
         finally:
-            if self._agents.get(agent) is line:
-                del self._agents[agent]
+            self.unlisten(agent, line)
 
     async def watch(self, topic: str = "") -> AsyncIterator[None]:
         line = _Line()
@@ -83,14 +105,6 @@ class MemoryBus:
         return []
 
     async def close(self) -> None:
-        for line in (
-            *self._agents.values(),
-            *(line for lines in self._watchers.values() for line in lines),
-            self._heard,
-        ):
-            _end(line)
-
-
-def _end(line: _Line) -> None:
-    line.closed = True
-    line.raised.set()
+        lines = (line for lines in self._watchers.values() for line in lines)
+        for listener in (*self._agents.values(), *lines, self._heard):
+            listener.end()

@@ -17,6 +17,7 @@ from paddock.control.pressure import can_wait
 from paddock.core import schedule
 from paddock.core.errors import BadInput, Overloaded, PaddockError, Unauthorised
 from paddock.web.problem import body_of
+from paddock.web.wake import Channels
 from paddock.wire.envelope import Malformed
 from paddock.wire.logs import LogChunk, split
 from paddock.wire.messages import Decoder
@@ -68,11 +69,13 @@ async def read_body(receive: Receive, most: int = MAX_BODY) -> bytes:
         raise TooSlow() from None
 
 
-async def answer(send: Send, status: int, body: bytes, retry_after: int = 0) -> None:
-    """Sends a JSON answer; `retry_after` is seconds."""
+async def answer(send: Send, status: int, body: bytes, retry_after: int = 0, *, close: bool = False) -> None:
+    """Sends a JSON answer; `retry_after` is seconds, `close` ends the connection with it."""
     headers = [*_JSON, (b"content-length", str(len(body)).encode())]
     if retry_after:
         headers.append((b"retry-after", str(retry_after).encode()))
+    if close:
+        headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -82,6 +85,7 @@ class AgentApi:
 
     def __init__(self, control: Control) -> None:
         self._control = control
+        self._channels = Channels(control)
 
     def takes(self, method: str, path: str) -> bool:
         """Whether a request is an agent's."""
@@ -116,7 +120,7 @@ class AgentApi:
         except PaddockError as error:
             await answer(send, error.status, body_of(error), error.retry_after)
         else:
-            await answer(send, 200, out)
+            await answer(send, 200, out, close=self._channels.crowded)
 
     async def _beat(self, agent: str, signature: str, body: bytes) -> bytes:
         meter = self._control.meter
@@ -157,35 +161,10 @@ class AgentApi:
         return b'{"offset":%d}' % size
 
     async def _wake(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The push channel: it says *beat now* and nothing else."""
         try:
             bearer = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1").removeprefix("Bearer ")
             agent, _session = self._control.bearers.check(bearer)
+            await self._channels.serve(agent, receive, send)
         except PaddockError as error:
-            await answer(send, error.status, body_of(error))
+            await answer(send, error.status, body_of(error), error.retry_after)
             return
-        headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b": awake\n\n", "more_body": True})
-        gone = asyncio.ensure_future(_until_gone(receive))
-        told = asyncio.ensure_future(self._tell(agent, send))
-        _, pending = await asyncio.wait((gone, told), return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(gone, told, return_exceptions=True)
-
-    async def _tell(self, agent: str, send: Send) -> None:
-        known = self._control.fleet.get(agent)
-        if known is not None:
-            known.listening += 1
-        try:
-            async for _ in self._control.bus.wakes(agent):
-                await send({"type": "http.response.body", "body": b"data: beat\n\n", "more_body": True})
-        finally:
-            if known is not None:
-                known.listening -= 1
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        continue

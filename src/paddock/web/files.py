@@ -26,6 +26,13 @@ def open_up() -> int:
     return allowed
 
 
+def channels() -> tuple[int, int]:
+    """How many wake channels leave room for as many connections that beat, and how many there may be at most."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = PLENTY if soft == resource.RLIM_INFINITY else soft
+    return max(16, (files - OTHERS) // PER_AGENT), max(16, files * 4 // 5 - OTHERS)
+
+
 def warn_if_few(files: int, agents: int) -> bool:
     """Says what to raise when the fleet is larger than so many open files can serve."""
     wanted = PER_AGENT * agents + OTHERS
