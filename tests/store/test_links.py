@@ -4,13 +4,14 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from paddock.bus.postgres import PostgresWay
 from paddock.store.engine import StoreUnavailable
 from paddock.store.postgres.driver import PostgresStore
-from paddock.store.postgres.link import connect
+from paddock.store.postgres.link import StoreRefused, connect
 from support.places import free_port
 from support.services import Postgres
 
@@ -40,6 +41,18 @@ async def test_the_server_looks_for_clients_that_are_lost(server: Postgres) -> N
         assert int(found["tcp_keepalives_idle"]) == 10
     finally:
         await way.disconnect()
+
+
+def test_where_nobody_answers_it_is_not_said_that_somebody_hung_up() -> None:
+    with ExitStack() as stack:
+        # Whoever comes after a queue is full is not answered at all, as behind a firewall that drops packets.
+        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        with pytest.raises(StoreRefused, match=r"no answer within|timeout expired"):
+            connect(f"postgresql://paddock@127.0.0.1:{full.getsockname()[1]}/paddock")
 
 
 class Gate:

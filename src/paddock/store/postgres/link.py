@@ -1,5 +1,6 @@
 """Connections to PostgreSQL, and what is said when there is none."""
 
+import time
 from typing import Any
 
 import psycopg
@@ -73,10 +74,12 @@ def connect(dsn: str) -> Link:
     Raises: BadInput for an address that is none or a server that is too old, StoreRefused.
     """
     shown = where(dsn)
+    began = time.monotonic()
     try:
         link: Link = psycopg.connect(dsn, autocommit=True, row_factory=dict_row, application_name="paddock", **_PATIENT)
     except (psycopg.Error, OSError) as error:
-        raise StoreRefused(f"no connection to PostgreSQL at {shown}: {words(error)}") from None
+        told = _why(error, time.monotonic() - began)
+        raise StoreRefused(f"no connection to PostgreSQL at {shown}: {told}") from None
     if link.info.server_version < OLDEST:
         version = link.info.server_version // 10_000
         link.close()
@@ -90,6 +93,12 @@ def connect(dsn: str) -> Link:
     link.adapters.register_loader("numeric", _WholeLoader)
     link.adapters.register_dumper(int, Int8Dumper)
     return link
+
+
+def _why(error: Exception, seconds: float) -> str:
+    """Why no connection was made; a kernel that gives up waiting looks to libpq as if the server had hung up."""
+    told = words(error)
+    return f"no answer within {IDLE_S} s" if seconds >= IDLE_S and "closed the connection" in told else told
 
 
 def words(error: Exception) -> str:
