@@ -79,6 +79,7 @@ class Control:
         # The most that state may have; when it was swept last, in epoch milliseconds; attempts whose refusal was told.
         self.bounds = Bounds()
         self.state_swept = 0
+        self.topics_swept = 0
         self.state_refused: set[tuple[str, int]] = set()
 
     @classmethod

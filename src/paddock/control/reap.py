@@ -9,7 +9,7 @@ import contextlib
 import logging
 import time
 
-from paddock.control import dispatch, offer, schedules, state
+from paddock.control import dispatch, offer, schedules, state, topics
 from paddock.control.plane import CARE_S, Control
 from paddock.core.errors import PaddockError
 
@@ -66,6 +66,7 @@ class Reaper:
         await offer.recall(control, now)
         await schedules.fire(control, now)
         await state.sweep(control, now)
+        await topics.sweep(control, now)
         due = dispatch.next_due(control)
         control.stirred.clear()
         if due is not None and due <= now:

@@ -12,7 +12,7 @@ from paddock.control.state import place_of
 from paddock.core.cloudevents import MAX_BATCH, check_event, check_topic
 from paddock.core.errors import BadInput, Overloaded
 from paddock.store.stating import Place
-from paddock.store.topics import Delivery, NewEvent, Published, Taken, Topic
+from paddock.store.topics import SWEEP, Delivery, NewEvent, Published, Taken, Topic
 from paddock.wire.topics import PAGE
 
 # What a bus calls news of a topic, and the news that there is news of any.
@@ -25,6 +25,9 @@ LOOK_S = 7.0
 LOOK_ALONE_S = 20.0
 # Who may follow topics at one control plane at a time.
 MOST_FOLLOWERS = 2_000
+SWEEP_EVERY_MS = 300_000
+# Transactions of one sweep at most.
+_SWEEPS = 20
 # How often one question reads on where a filter has left nothing over.
 _READS = 20
 
@@ -148,6 +151,16 @@ async def wait(control: Control, source: Source, after: int, seconds: float) -> 
                 if found.events:
                     break
     return found
+
+
+async def sweep(control: Control, now: int) -> None:
+    """Drops now and then what topics to which nobody publishes need not keep any longer."""
+    if now < control.topics_swept + SWEEP_EVERY_MS:
+        return
+    control.topics_swept = now
+    for _ in range(_SWEEPS):
+        if await control.store.topic_sweep(now) < SWEEP:
+            return
 
 
 def event_of(found: Published | Delivery) -> dict[str, Any]:

@@ -47,5 +47,10 @@ class TopicOps(Operations):
     ) -> list[Delivery]:
         return await self._write(now, lambda work: topics.take(work, topic, group, consumer, most, ttl, start))
 
+    async def topic_sweep(self, now: int) -> int:
+        if not await self._read(lambda tx: topics.aged(tx, now)):
+            return 0
+        return await self._write(now, topics.sweep)
+
     async def settle(self, topic: str, group: str, tokens: Sequence[str], good: bool, now: int) -> list[str]:
         return await self._write(now, lambda work: topics.settle(work, topic, group, tokens, good))

@@ -15,6 +15,10 @@ OWNED_BYTES = 16 << 20
 # Topics that one list holds, and groups of one topic that are told of.
 MOST_LISTED = 1_000
 MOST_GROUPS = 1_000
+# For how long a job's topics keep events unless they are told otherwise: jobs end, and nobody tidies up after them.
+JOB_KEEP_MS = 7 * 86_400_000
+# Topics that one sweep looks at.
+SWEEP = 50
 # Bytes of events that one answer holds, unless the first alone is larger.
 PAGE_BYTES = 4 << 20
 
@@ -147,6 +151,9 @@ class TopicStore(Protocol):
 
         Raises: NotFound.
         """
+
+    async def topic_sweep(self, now: int) -> int:
+        """Drops events that are older than their topics keep, some at a time; of how many topics, at most SWEEP."""
 
     async def settle(self, topic: str, group: str, tokens: Sequence[str], good: bool, now: int) -> list[str]:
         """Acknowledges deliveries, or gives them back at once; returns the tokens that are not current."""

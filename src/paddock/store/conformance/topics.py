@@ -8,7 +8,16 @@ from paddock.core.errors import NotFound, Stale
 from paddock.store.base import Store
 from paddock.store.conformance.bench import NOW, Bench, Check
 from paddock.store.stating import Lease, Place
-from paddock.store.topics import MAX_TRIES, MOST_OWNED, OWNED_BYTES, PAGE_BYTES, Delivery, NewEvent, TopicsFull
+from paddock.store.topics import (
+    JOB_KEEP_MS,
+    MAX_TRIES,
+    MOST_OWNED,
+    OWNED_BYTES,
+    PAGE_BYTES,
+    Delivery,
+    NewEvent,
+    TopicsFull,
+)
 
 TTL = 100
 
@@ -121,6 +130,19 @@ async def keeps_an_owners_topics_within_bounds(store: Store) -> None:
     assert (usage.groups, usage.behind, usage.pending, usage.dead) == (1, 1, 1, 0)
 
 
+async def drops_what_is_old_where_nobody_publishes(store: Store) -> None:
+    for topic in ("job:j1:t", "t"):
+        await store.publish(topic, [_event(1), _event(2)], NOW)
+    await store.keep_topic("t", 1_000, 0, NOW)
+    await store.publish("forever", [_event(1)], NOW)
+    assert await store.topic_sweep(NOW + 1_000) == 0
+    assert await store.topic_sweep(NOW + 1_001) == 1
+    assert await store.topic_sweep(NOW + JOB_KEEP_MS + 1) == 1
+    found = {topic.name: (topic.events, topic.bytes, topic.last) for topic in await store.topics()}
+    assert found == {"job:j1:t": (0, 0, 2), "t": (0, 0, 2), "forever": (1, 11, 1)}
+    assert (await store.publish("t", [_event(1)], NOW)).positions == (3,)
+
+
 async def takes_events_of_an_attempt_while_it_holds_its_job(store: Store) -> None:
     bench = Bench(store)
     await bench.project()
@@ -159,5 +181,6 @@ CHECKS: tuple[Check, ...] = (
     gives_again_what_was_not_acknowledged_and_fences_the_late,
     drops_what_it_need_not_keep,
     keeps_an_owners_topics_within_bounds,
+    drops_what_is_old_where_nobody_publishes,
     takes_events_of_an_attempt_while_it_holds_its_job,
 )

@@ -8,11 +8,13 @@ from paddock.store.ops.work import Work, record, records
 from paddock.store.statements import Row, Tx
 from paddock.store.stating import Place
 from paddock.store.topics import (
+    JOB_KEEP_MS,
     MAX_TRIES,
     MOST_GROUPS,
     MOST_OWNED,
     OWNED_BYTES,
     PAGE_BYTES,
+    SWEEP,
     Delivery,
     Group,
     NewEvent,
@@ -25,6 +27,8 @@ from paddock.store.topics import (
 
 # Events that are read at a time, so that large ones do not fill the memory.
 _READ = 64
+# Events of each topic that one sweep drops.
+_SWEPT = 500
 
 
 def keep(work: Work, name: str, keep_ms: int, keep_count: int) -> Topic:
@@ -74,7 +78,7 @@ def publish(work: Work, topic: str, events: Sequence[NewEvent], place: Place | N
     name = name_at(work.tx, place, topic)
     there = work.tx.one("topic_held", name=name)
     if there is None:
-        _add(work, name, 0, 0)
+        _add(work, name, JOB_KEEP_MS if name.startswith("job:") else 0, 0)
         there = work.tx.one("topic_held", name=name)
         assert there is not None
     last, size = int(there["last"]), int(there["bytes"])
@@ -113,6 +117,22 @@ def _trim(work: Work, name: str, topic: Row, most: int) -> int:
     work.tx.run("drop_events", topic=name, until=until)
     work.tx.run("drop_deliveries", topic=name, until=until)
     return freed
+
+
+def aged(tx: Tx, now: int) -> bool:
+    """Whether a sweep would find anything."""
+    return bool(tx.all("topics_aged", now=now, most=1))
+
+
+def sweep(work: Work) -> int:
+    """Drops events that are older than their topics keep; how many topics it looked at."""
+    names = [row["name"] for row in work.tx.all("topics_aged", now=work.now, most=SWEEP)]
+    for name in names:
+        held = work.tx.one("topic_held", name=name)
+        assert held is not None
+        freed = _trim(work, name, held, _SWEPT)
+        work.tx.run("move_topic", name=name, last=held["last"], bytes=max(int(held["bytes"]) - freed, 0))
+    return len(names)
 
 
 def after(tx: Tx, topic: str, position: int, most: int, place: Place | None = None) -> list[Published]:

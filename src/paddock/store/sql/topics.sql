@@ -34,6 +34,12 @@ SELECT count(*) FROM topics WHERE owner = :owner;
 -- name: move_topic
 UPDATE topics SET last = :last, bytes = :bytes WHERE name = :name;
 
+-- Topics with events older than they keep: those that nobody publishes to, for publishing drops them too.
+-- name: topics_aged
+SELECT name FROM topics WHERE keep_ms > 0 AND EXISTS (
+    SELECT 1 FROM events WHERE events.topic = topics.name AND events.at < :now - topics.keep_ms)
+ORDER BY name LIMIT :most;
+
 -- name: event_known
 SELECT position FROM events WHERE topic = :topic AND source = :source AND id = :id;
 
