@@ -35,6 +35,11 @@ class Plane:
         raw = await asyncio.to_thread(light.post, "/v1/beat", light.request(want=1), "beat")
         return light, msgspec.json.decode(raw, type=Reply).bearer
 
+    async def next_ms(self, light: Light) -> int:
+        """When the agent is to beat again, as the answer to a beat says."""
+        raw = await asyncio.to_thread(light.post, "/v1/beat", light.request(want=1), "beat")
+        return msgspec.json.decode(raw, type=Reply).next_ms
+
     def listeners(self, light: Light) -> int:
         """How many channels of an agent are open."""
         known = self.control.fleet.get(light.agent)
@@ -92,6 +97,22 @@ async def test_an_agent_that_reads_nothing_is_told_no_more_than_its_connection_t
             await asyncio.sleep(0)
         await reader.readuntil(b"beat\n\n\r\n")
         writer.close()
+
+
+async def test_an_agent_that_listens_rests_and_is_missed_as_soon_as_one_that_does_not(tmp_path: Path) -> None:
+    async with plane(tmp_path) as here:
+        light, bearer = await here.agent()
+        assert await here.next_ms(light) < 65_000
+        reader, writer, _ = await here.channel(bearer)
+        await reader.readuntil(b"awake\n\n\r\n")
+        assert await here.next_ms(light) > 150_000, "it has nothing to do and would be told"
+        known = here.control.fleet.get(light.agent)
+        assert known is not None
+        known.last_seen -= 200_000
+        assert here.control.registry.live() == [known]
+        writer.close()
+        await asyncio.to_thread(wait_until, lambda: not here.listeners(light), 30)
+        assert here.control.registry.live() == []
 
 
 async def test_beats_find_room_beside_the_channels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paddock.core.schedule import backoff, beat_interval, fan_out, jittered, makespan
+from paddock.core.schedule import backoff, beat_interval, fan_out, jittered, makespan, resting
 
 chances = st.floats(0, 1, exclude_max=True)
 lengths = st.lists(st.floats(0, 1_000), min_size=1, max_size=20)
@@ -42,3 +42,10 @@ def test_one_slot_or_one_job_never_pays() -> None:
     assert not fan_out([10.0] * 5, 1, 0.0).fan_out
     assert not fan_out([10.0], 8, 0.0).fan_out
     assert fan_out([10.0] * 4, 4, 29.9).fan_out and not fan_out([10.0] * 4, 4, 30.0).fan_out
+
+
+def test_who_rests_beats_less_often_but_never_more_often_than_was_asked() -> None:
+    assert [resting(asked) for asked in (300, 29_999, 30_000, 60_000, 100_000, 180_000, 600_000)] == [
+        *(300, 29_999),
+        *(90_000, 180_000, 180_000, 180_000, 600_000),
+    ]

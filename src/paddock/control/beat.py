@@ -78,8 +78,7 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
     out = await _business(control, agent, given, now)
     ready = not (given.draining or agent.draining or agent.ailing)
     control.idle.put(agent, given.want - (len(out.granted) if out else 0) if ready else 0)
-    interval = schedule.beat_interval(len(control.fleet), control.beat_ms)
-    agent.interval = interval
+    interval = agent.interval = _interval(control, agent, given)
     control.registry.note(agent)
     if control.replica is not None:
         control.replica.tell(agent)
@@ -101,6 +100,25 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
         checkpoint=checkpoint,
     )
     return encode(reply)
+
+
+def _interval(control: Control, agent: Presence, given: Beat) -> int:
+    """Milliseconds until the agent's next beat; one that rests is woken when that changes."""
+    interval = schedule.beat_interval(len(control.fleet), control.beat_ms)
+    rests = agent.listening and control.bus.connected and not (given.held or agent.leases or given.draining)
+    return schedule.resting(interval) if rests else interval
+
+
+def stopped_listening(control: Control, agent: Presence) -> None:
+    """An agent's last wake channel has closed. If it rested, it counts as gone as soon as one that did not."""
+    interval = schedule.beat_interval(len(control.fleet), control.beat_ms)
+    if agent.interval <= interval:
+        return
+    agent.interval = interval
+    agent.last_seen += 1  # newer than what the other replicas were told
+    control.registry.hurry(agent)
+    if control.replica is not None:
+        control.replica.tell(agent)
 
 
 async def _greet(control: Control, agent: Presence, given: Beat, now: int) -> list[Fate]:

@@ -31,6 +31,7 @@ class Presence:
         "checks",
         "digest",
         "draining",
+        "due",
         "free",
         "generation",
         "group",
@@ -74,6 +75,7 @@ class Presence:
         # The registry's own: where it holds the agent, by what it knows it, and whether that is what the agent says.
         self.group: Profile | None = None
         self.digest = 0
+        self.due = 0
         self.listed = False
         self.listed_draining = False
         self.update(record)

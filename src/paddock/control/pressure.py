@@ -18,6 +18,8 @@ STORE_S = 3.0
 WRITES = 4_000
 LOOP_S = 2.0
 TICK_S = 0.5
+# With fewer questions than this since the last look, the loop is looked at so seldom.
+BUSY, REST_S = 20, 5.0
 # The longest that anyone is sent away for, in seconds.
 LONGEST_S = 60
 
@@ -52,28 +54,42 @@ class Pressure:
         # Seconds by which the event loop was late of late.
         self.lag = 0.0
         self._due = 0.0
+        # How often somebody asked since the last look at the loop.
+        self._asked = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop
 
     def start(self) -> None:
         """Begins to measure the event loop."""
-        loop = asyncio.get_running_loop()
-        self._due = loop.time() + TICK_S
-        self._timer = loop.call_at(self._due, self._tick)
+        self._loop = asyncio.get_running_loop()
+        self._look_in(REST_S)
 
     def stop(self) -> None:
         """Ends the measuring."""
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
+
+    def _look_in(self, seconds: float) -> None:
+        self.stop()
+        self._due = self._loop.time() + seconds
+        self._timer = self._loop.call_at(self._due, self._tick)
+
+    def _hurry(self) -> None:
+        if self._timer is not None:
+            self._look_in(TICK_S)
 
     def _tick(self) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        self.lag = max(now - self._due, self.lag / 2)
-        self._due = now + TICK_S
-        self._timer = loop.call_at(self._due, self._tick)
+        self.lag = max(self._loop.time() - self._due, self.lag / 2)
+        calm = self._asked < BUSY and self.lag <= LOOP_S
+        self._asked = 0
+        self._look_in(REST_S if calm else TICK_S)
 
     def behind(self) -> float:
         """Seconds by which the process is behind; 0 while it keeps up."""
+        self._asked += 1
+        if self._asked == BUSY and self._timer is not None and self._due - time.monotonic() > TICK_S:
+            self._loop.call_soon_threadsafe(self._hurry)
         waited = self.backlog.oldest()
         if waited > STORE_S or len(self.backlog) > WRITES:
             return max(waited, 1.0)

@@ -100,7 +100,7 @@ class Registry:
         self._groups: dict[Profile, _Group] = {}
         # Agents whose own checks fail.
         self._ailing: set[str] = set()
-        # Second → agents that are not due before it; each live agent stands in one.
+        # Second → agents that are not due before it; each live agent stands in the one that it names itself.
         self._due: dict[int, list[str]] = {}
         self._watches: set[Watch] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -153,14 +153,23 @@ class Registry:
         now = self._now()
         for second in [second for second in self._due if second * 1_000 <= now]:
             for name in self._due.pop(second):
-                agent = self._live[name]
+                agent = self._live.get(name)
+                if agent is None or agent.due != second:  # it stands elsewhere
+                    continue
                 if agent.expires_at < now:
                     self._let_go(agent)
                 else:
                     self._wait_for(agent)
 
+    def hurry(self, agent: Presence) -> None:
+        """Takes note that an agent's time ends sooner than it was noted."""
+        if agent.agent in self._live:
+            self._wait_for(agent)
+            self._arm(anew=self._timer is not None and agent.expires_at < self._rings)
+
     def _wait_for(self, agent: Presence) -> None:
-        self._due.setdefault(agent.expires_at // 1_000, []).append(agent.agent)
+        agent.due = agent.expires_at // 1_000
+        self._due.setdefault(agent.due, []).append(agent.agent)
 
     def _let_go(self, agent: Presence) -> None:
         del self._live[agent.agent]

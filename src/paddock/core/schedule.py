@@ -4,6 +4,8 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+SHORTEST_REST_MS, LONGEST_REST_MS = 30_000, 180_000
+
 
 def backoff(attempt: int, chance: float, *, base_ms: int = 1_000, cap_ms: int = 300_000) -> int:
     """Milliseconds to wait before try `attempt + 1`: full jitter, uniform in [0, min(cap, base·2^(attempt-1))].
@@ -18,6 +20,14 @@ def backoff(attempt: int, chance: float, *, base_ms: int = 1_000, cap_ms: int = 
 def beat_interval(agents: int, asked_ms: int, *, per_second: int = 2_000) -> int:
     """Milliseconds between an agent's beats: what was asked for, stretched when the fleet would exceed `per_second`."""
     return max(asked_ms, agents * 1_000 // per_second)
+
+
+def resting(interval_ms: int) -> int:
+    """Milliseconds between the beats of an agent that has nothing to do and hears at once when there is something.
+
+    Who asked for beats more often than every half a minute wants just these.
+    """
+    return interval_ms if interval_ms < SHORTEST_REST_MS else max(interval_ms, min(3 * interval_ms, LONGEST_REST_MS))
 
 
 def jittered(interval_ms: int, chance: float) -> int:

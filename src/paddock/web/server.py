@@ -18,12 +18,15 @@ from paddock.control.audit import Sealer
 from paddock.control.plane import Control
 from paddock.control.reap import Reaper
 from paddock.core.errors import BadInput
+from paddock.core.schedule import resting
 from paddock.core.state import Bounds
 from paddock.web.app import create_app
 from paddock.web.files import open_up, warn_if_few
 from paddock.web.guard import is_loopback
 
 STOP_SECONDS = 3
+# A host that is gone is noticed after two minutes.
+KEEP_ALIVE = {socket.TCP_KEEPIDLE: 60, socket.TCP_KEEPINTVL: 20, socket.TCP_KEEPCNT: 3}
 
 
 class PortInUse(BadInput):
@@ -53,6 +56,10 @@ def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Connections inherit it: the kernel notices a host that is gone, however long its wake channel says nothing.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, seconds in KEEP_ALIVE.items():
+        sock.setsockopt(socket.IPPROTO_TCP, option, seconds)
     try:
         sock.bind((host, port))
         sock.listen(1024)
@@ -108,7 +115,7 @@ async def serve(control: Control, sock: socket.socket, ready: Callable[[], None]
         access_log=False,
         proxy_headers=False,
         log_level="warning",
-        timeout_keep_alive=max(120, control.beat_ms // 500),
+        timeout_keep_alive=max(120, 2 * resting(control.beat_ms) // 1_000),
         timeout_graceful_shutdown=STOP_SECONDS,
         server_header=False,
         date_header=False,

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from paddock.control.beat import stopped_listening
 from paddock.control.plane import Control
 from paddock.core.errors import Overloaded
 from paddock.web import files
@@ -88,6 +89,8 @@ class Channels:
             self.open -= 1
             if known is not None:
                 known.listening -= 1
+                if not known.listening:
+                    stopped_listening(self._control, known)
 
     def _admit(self) -> None:
         if self.open < self._most:
