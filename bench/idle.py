@@ -45,13 +45,13 @@ def measure(place: Place) -> Report:
     several = _replicas(place, signer, shape)
     return Report(
         name="idle",
-        about=f"{shape.agents} idle agents that beat every {shape.beat:g} s and listen; figures over {shape.look:g} s",
+        about=f"{shape.agents} idle agents that listen, beats set to {shape.beat:g} s; figures over {shape.look:g} s",
         figures={
             f"{on}_{name}": figure
             for on, found in (("sqlite", alone), ("replicas", several))
             for name, figure in found.items()
         },
-        floor={"beats_per_s": shape.agents / shape.beat},
+        floor={"beats_per_s_asked": shape.agents / shape.beat},
         budget={
             "sqlite_statements_per_s": Limit(most=1.0),
             "sqlite_cpu_percent": Limit(most=NOTHING),
@@ -97,7 +97,7 @@ async def _watch(
         for at in range(shape.agents):
             pool = pools[at % len(fleets)]
             await pool.open(1)
-            agents.append(Agent(at, signer, fleets[at % len(fleets)].port, pool, shape.beat))
+            agents.append(Agent(at, signer, fleets[at % len(fleets)].port, pool))
             await agents[-1].begin()
         await asyncio.sleep(shape.settle)
         looks = [_Look(fleet.pid) for fleet in fleets]
@@ -131,28 +131,27 @@ class _Look:
 class Agent:
     """One that beats when it was told to and listens on its push channel."""
 
-    def __init__(self, at: int, signer: Signer, port: int, pool: Pool, beat: float) -> None:
+    def __init__(self, at: int, signer: Signer, port: int, pool: Pool) -> None:
         self._at = at
         self._signer = signer
         self._port = port
         self._pool = pool
-        # A fleet's agents beat at moments of their own.
-        self._first = random.Random(at).uniform(0, beat)
         self._task: asyncio.Task[None] | None = None
         self._channel: asyncio.BaseTransport | None = None
         self.beats = 0
 
     async def begin(self) -> None:
-        """Beats once, opens the channel and goes on by itself."""
+        """Beats, opens the channel, beats again as that says and goes on by itself."""
         reply = await self._beat()
         self._channel = await simulated.listen(reply.bearer, lambda: None, self._port)
-        self._task = asyncio.create_task(self._live())
+        reply = await self._beat()
+        # The agents of a fleet that has run for a while beat at moments of their own.
+        self._task = asyncio.create_task(self._live(random.Random(self._at).uniform(0, reply.next_ms)))
 
-    async def _live(self) -> None:
-        wait = self._first
+    async def _live(self, wait_ms: float) -> None:
         while True:
-            await asyncio.sleep(wait)
-            wait = (await self._beat()).next_ms / 1_000
+            await asyncio.sleep(wait_ms / 1_000)
+            wait_ms = (await self._beat()).next_ms
 
     async def _beat(self) -> Reply:
         self.beats += 1

@@ -55,7 +55,16 @@ def fill(tx: Tx, signer: Signer, plain: int, workers: int) -> None:
     public = base64.b64encode(signer.public).decode()
     for at in range(plain + workers):
         kinds = ("noop",) if at < workers else PLAIN_KINDS
-        tx.run("add_agent", id=agent_id(at), name=f"host-{at}", public_key=public, generation=1, created=1)
+        tx.run(
+            "add_agent",
+            id=agent_id(at),
+            name=f"host-{at}",
+            public_key=public,
+            generation=1,
+            created=1,
+            granted="{}",
+            channel="stable",
+        )
         tx.run(
             "start_session",
             agent=agent_id(at),
