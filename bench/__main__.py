@@ -15,7 +15,7 @@ BENCHES = ("cli", "agent_memory", "dispatch", "jobs", "beats", "worktrees", "wak
 
 
 def main() -> int:
-    """Runs what was named, or everything; one JSON object per line with --json. `peers` and `git` have words of their own."""
+    """Runs what was named, or everything; one JSON object a line with --json. `peers` and `git` have own words."""
     if sys.argv[1:2] == ["peers"]:
         from bench.peers.main import main as peers
 

@@ -42,14 +42,14 @@ def main(words: list[str]) -> int:
 
 def measure(place: Place, agents: Sequence[int] = AGENTS) -> Report:
     """Every protocol with as many tasks as agents, the scale cases, the transports, and many claimed tasks."""
-    agents = (2,) if place.quick else agents
+    agents = (1,) if place.quick else agents
     races = {(name, number): _race(place, name, number, number) for number in agents for name in PROTOCOLS}
     figures: dict[str, float] = {}
     for (name, number), one in races.items():
         figures |= _figures(f"{name}_{number}", one)
-    scale = {number: _race(place, "announced", number, 10, "scale") for number in ((3,) if place.quick else SCALE)}
+    scale = {number: _race(place, "announced", number, 10, "scale") for number in ((2,) if place.quick else SCALE)}
     figures |= {f"scale_{number}_agents_10_tasks_claims": one.claims for number, one in scale.items()}
-    figures |= _transports(place, 2 if place.quick else 25)
+    figures |= _transports(place, 1 if place.quick else 25)
     figures |= _many(place, 30 if place.quick else MANY)
     figures["double_claims"] = sum(one.doubles for one in [*races.values(), *scale.values()])
     figures["claims_beyond_the_tasks"] = sum(max(0, one.claims - 10) for one in scale.values())

@@ -21,6 +21,7 @@ from paddock.gitnative.protocol import Decide, Exchange, Unusual, commands, read
 PATIENCE = 60.0
 GIT_PORT = 9418
 _CHUNK = 1 << 16
+_QUICK = ("-c", "receive.autogc=false", "-c", "core.alternateRefsCommand=:")
 
 
 def exchange(url: str, decide: Decide) -> Exchange:
@@ -37,8 +38,8 @@ def exchange(url: str, decide: Decide) -> Exchange:
 def _exchange(url: str, decide: Decide) -> Exchange:
     path = local_path(url)
     if path is not None:
-        # The server is ours to start, so its housekeeping need not be paid by every claim.
-        words = [gitrun.program(), "-c", "receive.autogc=false", "receive-pack", str(path)]
+        # The server is ours to start: no claim pays for its housekeeping, nor for counting all refs a second time.
+        words = [gitrun.program(), *_QUICK, "receive-pack", str(path)]
         with _process(words, owner_of(path)) as pipe:
             return _told(pipe, decide)
     parts = urlsplit(url)
