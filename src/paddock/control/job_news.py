@@ -1,22 +1,33 @@
 """The topic `paddock.jobs`: what becomes of jobs, as events that are made from the journal when somebody asks."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from paddock.control.plane import Control
 from paddock.control.topics import Page, Source
 from paddock.core.states import JobState
-from paddock.store.job_news import STEP, JobMoved
+from paddock.store.job_news import STEP, JobMoved, Moves
 from paddock.store.stating import Place
 from paddock.store.topics import Published
+from paddock.wire.topics import PAGE
 
 TOPIC = "paddock.jobs"
 # What a bus calls the news that the journal has grown.
 _NEWS = ""
+# Pages that are kept for those who follow.
+_PAGES = 8
+
+
+class Told(NamedTuple):
+    """What happened to jobs, each with its event, and the position up to which that is all."""
+
+    moves: list[tuple[JobMoved, Published]]
+    upto: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +53,45 @@ def source(control: Control, wanted: Wanted, most: int, place: Place | None = No
     """What becomes of the jobs that are meant; for an attempt's place those of its project."""
 
     async def read(after: int) -> Page:
-        moves = await control.store.job_moves(after, most, place)
-        return Page([_published(moved) for moved in moves.found if wanted.fits(moved)], moves.upto)
+        if place is None and most == PAGE:
+            told = await _shared(control, after)
+        else:
+            told = _told(await control.store.job_moves(after, most, place))
+        return Page([event for moved, event in told.moves if wanted.fits(moved)], told.upto)
 
     return Source(_NEWS, read)
+
+
+async def _shared(control: Control, after: int) -> Told:
+    """What happened behind a position, read once for all who follow: they stand at the same places.
+
+    What is behind a position is never taken back, so that a page may be kept; only that there is nothing yet may not.
+    """
+    known = control.job_pages.get(after)
+    if known is not None:
+        told: Told = await asyncio.shield(known)
+        if told.upto > after:
+            return told
+        # It was read before we were told that there is news.
+        return _told(await control.store.job_moves(after, PAGE))
+    reading = control.job_pages[after] = asyncio.ensure_future(_read(control, after))
+    if len(control.job_pages) > _PAGES:
+        del control.job_pages[next(iter(control.job_pages))]
+    return await asyncio.shield(reading)
+
+
+async def _read(control: Control, after: int) -> Told:
+    told = Told([], after)
+    try:
+        told = _told(await control.store.job_moves(after, PAGE))
+    finally:
+        if told.upto == after:
+            control.job_pages.pop(after, None)
+    return told
+
+
+def _told(moves: Moves) -> Told:
+    return Told([(moved, _published(moved)) for moved in moves.found], moves.upto)
 
 
 async def last(control: Control) -> int:

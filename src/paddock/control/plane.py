@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from paddock.bus.base import Bus
 from paddock.bus.memory import MemoryBus
@@ -80,6 +80,8 @@ class Control:
         self.bounds = Bounds()
         self.state_swept = 0
         self.topics_swept = 0
+        # What was read of the journal for those who follow `paddock.jobs`, by the position it stands behind.
+        self.job_pages: dict[int, asyncio.Future[Any]] = {}
         self.state_refused: set[tuple[str, int]] = set()
 
     @classmethod
