@@ -37,6 +37,7 @@ from paddock.runners import INSTANT, RUNNERS
 from paddock.sandbox import Containment, probe
 from paddock.wire.envelope import Envelope
 from paddock.wire.messages import Check, Hello, Outcome
+from paddock.wire.signing import AGENT_HEADER
 from paddock.workspace import recover
 
 _log = logging.getLogger("paddock.agent")
@@ -114,6 +115,7 @@ class Agent:
             labels=dict(config.labels),
             health=self._health.stands,
         )
+        self._agent = identity.agent
         self._beats = Beats(self._client, identity, self._key, self._session, hello, self._journal, self._status)
         slots = Slots(config, self._journal, self._status, self._session, self._beats.kick, self._beats.confirm, policy)
         slots.agent, slots.key = identity.agent, self._key
@@ -219,7 +221,8 @@ class Agent:
             await self._bearer.wait()
             self._status.say("wake", "listening")
             with contextlib.suppress(Unreachable):
-                headers = {"authorization": f"Bearer {self._beats.bearer}"}
+                # The agent's name is for balancers, which keep its connections together by it.
+                headers = {"authorization": f"Bearer {self._beats.bearer}", AGENT_HEADER: self._agent}
                 async for line in self._client.stream("/v1/wake", headers):
                     failures = 0
                     if line:
