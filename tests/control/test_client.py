@@ -117,3 +117,8 @@ def test_the_registry_says_who_could_do_it(client: Client, plane: Fleet) -> None
     )
     assert found[0].kinds == ("noop",) and found[0].healthy and found[0].expires_at > found[0].last_beat
     assert list(client.registry(capability=["gpu"])) == [] == list(client.registry(healthy=False))
+    watched = client.watch_registry(kind=["noop"])
+    assert sorted(next(watched)) == [agent.id for agent in found]
+    late = Light(plane.api, plane.port, "late")
+    late.beat()
+    assert next(watched)[late.agent].name == "late"

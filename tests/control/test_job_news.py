@@ -1,8 +1,11 @@
 """The topic `paddock.jobs` over real HTTP: made from the journal, filtered, replayed from any position."""
 
+import asyncio
+import contextlib
 import json
 import secrets
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +13,11 @@ import pytest
 from control.test_topic_calls import call
 from control.test_topics import stream
 from paddock.client import Client, Event
+from paddock.control import job_news, topics
+from paddock.control.plane import Control
+from paddock.control.submit import add_project, submit
 from paddock.core.errors import BadInput
+from paddock.wire.topics import PAGE
 from support.fleet import PATIENCE, Fleet
 from support.light import Light, done
 from support.wait import wait_until
@@ -123,3 +130,33 @@ def test_what_cannot_be_asked_is_named(plane: Fleet) -> None:
         plane.api.get("/v1/topics/deploys", kind="noop")
     with pytest.raises(BadInput, match="followed, not shared"):
         plane.api.post(f"{PATH}/groups/g/take", {"consumer": "c"})
+
+
+async def test_all_who_follow_hear_the_same_whatever_they_share(tmp_path: Path) -> None:
+    control = await Control.open(tmp_path)
+    try:
+        await add_project(control, {"name": "p", "repo": "/p", "branch": "main", "checks": []})
+        start = await job_news.last(control)
+
+        async def hear(late: int) -> list[str]:
+            heard: list[str] = []
+            for _ in range(late):
+                await asyncio.sleep(0)
+            source = job_news.source(control, job_news.Wanted(), PAGE)
+            async with contextlib.aclosing(topics.follow(control, source, start)) as pages:
+                async for page in pages:
+                    heard += [json.loads(event.event)["data"]["name"] for event in page.events]
+                    if len(heard) == 60:
+                        break
+            return heard
+
+        everyone = [asyncio.create_task(hear(number)) for number in range(40)]
+        for batch in range(20):
+            jobs = [{"id": f"j{batch}-{number}", "kind": "noop"} for number in range(3)]
+            await submit(control, {"project": "p", "jobs": jobs})
+        async with asyncio.timeout(PATIENCE):
+            told = await asyncio.gather(*everyone)
+        assert told == [[f"j{batch}-{number}" for batch in range(20) for number in range(3)]] * 40
+        assert control.meter.following == 0 and len(control.job_pages) <= 8
+    finally:
+        await control.close()

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from paddock.client.registry import Agent, agent_of
+from paddock.client.registry import Agent, agent_of, watch
 from paddock.client.state import State
 from paddock.client.topics import Topic
 from paddock.client.transport import Transport
@@ -116,8 +116,7 @@ class Client:
 
         A label is `key` or `key=value`; `healthy` None asks for both.
         """
-        asked: dict[str, Any] = {"capability": capability, "kind": kind, "label": label, "limit": 500}
-        asked["healthy"] = {None: "any", True: "true", False: "false"}[healthy]
+        asked = {**_wanted(capability, kind, label, healthy), "limit": 500}
         while True:
             answer = self.transport.call("GET", "/v1/registry", query=asked)
             found: Any = answer.json()
@@ -125,6 +124,20 @@ class Client:
             if "paddock-next" not in answer.headers:
                 return
             asked["after"] = answer.headers["paddock-next"]
+
+    def watch_registry(
+        self,
+        *,
+        capability: Sequence[str] = (),
+        kind: Sequence[str] = (),
+        label: Sequence[str] = (),
+        healthy: bool | None = None,
+    ) -> Iterator[dict[str, Agent]]:
+        """The same agents by id, at first and anew whenever one of them joins, changes or leaves.
+
+        A connection that is lost is taken up again for as long as the client's patience.
+        """
+        return watch(self.transport, _wanted(capability, kind, label, healthy), self.transport.patience)
 
     def _post(self, path: str, body: object) -> object:
         headers = {"Content-Type": "application/json"}
@@ -134,3 +147,10 @@ class Client:
 def _mapping(found: object) -> Json:
     assert isinstance(found, dict)
     return found
+
+
+def _wanted(
+    capability: Sequence[str], kind: Sequence[str], label: Sequence[str], healthy: bool | None
+) -> dict[str, object]:
+    word = {None: "any", True: "true", False: "false"}[healthy]
+    return {"capability": capability, "kind": kind, "label": label, "healthy": word}

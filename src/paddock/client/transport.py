@@ -6,7 +6,7 @@ import json
 import random
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -55,7 +55,7 @@ class Transport:
         if not known:
             raise ValueError(f"{server!r} is no address; it looks like http://127.0.0.1:8420 or unix:///path")
         self._timeout = timeout
-        self._patience = patience
+        self.patience = patience
 
     def call(
         self,
@@ -69,9 +69,8 @@ class Transport:
 
         Raises: ClientError as the server says it, Unreachable.
         """
-        asked = {name: value for name, value in (query or {}).items() if value not in (None, "", ())}
-        where = quote(path) + (f"?{urlencode(asked, doseq=True)}" if asked else "")
-        deadline, sent = time.monotonic() + self._patience, 0
+        where = self._address(path, query)
+        deadline, sent = time.monotonic() + self.patience, 0
         while True:
             sent += 1
             try:
@@ -89,12 +88,42 @@ class Transport:
                 raise failed
             time.sleep(pause)
 
-    def _exchange(self, method: str, where: str, body: bytes, headers: dict[str, str]) -> Answer:
+    def stream(self, path: str, query: Mapping[str, object] | None = None) -> Iterator[tuple[str, str]]:
+        """Server-sent events as (name, data), over one connection and until it ends; it is not taken up again.
+
+        Raises: ClientError as the server says it, Unreachable.
+        """
+        link, name, data = self._connect(), "", ""
+        try:
+            link.request("GET", self._address(path, query), headers={"Accept": "text/event-stream"})
+            got = link.getresponse()
+            if got.status >= 400:
+                headers = {name.lower(): value for name, value in got.getheaders()}
+                raise _refusal(Answer(got.status, headers, got.read()), resent=False)
+            while line := got.readline():
+                word, _, value = line.decode().rstrip("\r\n").partition(": ")
+                if word == "event":
+                    name = value
+                elif word == "data":
+                    data += value
+                elif not word and data:
+                    yield name, data
+                    name, data = "", ""
+        except (OSError, http.client.HTTPException) as error:
+            raise Unreachable(f"nothing answers: {error or type(error).__name__}") from None
+        finally:
+            link.close()
+
+    def _address(self, path: str, query: Mapping[str, object] | None) -> str:
+        asked = {name: value for name, value in (query or {}).items() if value not in (None, "", ())}
         prefix = "" if self._parts.scheme == "unix" else self._parts.path.rstrip("/")
+        return prefix + quote(path) + (f"?{urlencode(asked, doseq=True)}" if asked else "")
+
+    def _exchange(self, method: str, where: str, body: bytes, headers: dict[str, str]) -> Answer:
         link = self._connect()
         try:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before it hung up
-                link.request(method, prefix + where, body, headers)
+                link.request(method, where, body, headers)
             got = link.getresponse()
             return Answer(got.status, {name.lower(): value for name, value in got.getheaders()}, got.read())
         finally:
