@@ -105,7 +105,7 @@ class Settings:
         30.0, "seconds that running jobs get to finish when the agent is told to stop", "agent", flag="--drain", low=0
     )
     token: str = _row("", "activation token; never a flag, so that no process list shows it", "agent", flag=None)
-    token_file: "Path" = _row("", "file that holds the activation token", "agent")
+    token_file: "Path" = _row("", "file that holds the activation token; - reads it from standard input", "agent")
     log_level: str = _row(
         "info", "the least that is logged: debug, info, warning or error", "server agent", words=LEVELS
     )
@@ -130,6 +130,10 @@ class Settings:
         """
         if self.token or not self.token_file.name:
             return self.token
+        if self.token_file.name == "-":
+            import sys
+
+            return sys.stdin.readline(1_024).strip()
         try:
             found = self.token_file.read_text().strip()
         except (OSError, UnicodeDecodeError) as error:

@@ -6,22 +6,27 @@ import os
 from paddock.cli import args, out
 from paddock.core.errors import BadInput
 
-EXAMPLE = "PADDOCK_TOKEN=$(paddock token mint) paddock activate --name build-host-3"
+EXAMPLE = """\
+paddock activate --name build-host-3 --token-file /run/secrets/paddock-token
+paddock token mint | paddock activate --name build-host-3 --token-file -"""
 
 
 def main(verb: str, words: list[str]) -> int:
     """Redeems the token for a key made here; the key never leaves the state directory."""
     parser = args.for_verb(verb, EXAMPLE)
     args.add_settings(parser, "name", "state", "token_file")
+    parser.add_argument("--anew", action="store_true", help="give up the identity that the state directory has")
     found = args.read(parser, words)
     settings = args.settings_of(found)
     token = settings.secret()
     if not token:
         raise BadInput("there is no activation token", hint="give it in PADDOCK_TOKEN or with --token-file")
+    from paddock.agent.fresh import clear
     from paddock.agent.identity import activate, lock_state
 
     held = lock_state(settings.state)
     try:
+        clear(settings.state, anew=found.anew)
         identity = asyncio.run(activate(settings.state, settings.server, settings.name, token))
     finally:
         os.close(held)

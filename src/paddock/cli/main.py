@@ -20,7 +20,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "store": "migrate, check or move what is stored",
         "run": "run one agent",
         "activate": "give this machine's agent its identity",
-        "token": "mint activation tokens",
+        "token": "mint, list or revoke activation tokens",
     },
     "Work": {
         "project": "add, list, pause, resume or weigh repositories",

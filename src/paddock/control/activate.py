@@ -2,34 +2,19 @@
 
 import base64
 import binascii
-import hashlib
-import secrets
 
 from paddock.control.plane import Control
+from paddock.control.tokens import digest
 from paddock.core.errors import BadInput, Unauthorised
 from paddock.wire.keys import Signer, Verifier
 from paddock.wire.messages import Activated, Activation, ControlKey, Decoder
 from paddock.wire.signing import verify
 
-TOKEN_LIFETIME_MS = 24 * 3_600_000
 _decoder = Decoder(Activation)
 
 
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-async def mint(control: Control, label: str) -> tuple[str, int]:
-    """A fresh activation token and when it expires; only its hash is kept."""
-    token = "act_" + secrets.token_urlsafe(32)
-    now = control.clock.now()
-    expires = now + TOKEN_LIFETIME_MS
-    await control.store.add_token(_hash(token), label[:100], now, expires)
-    return token, expires
-
-
-async def activate(control: Control, signature: str, body: bytes) -> Activated:
-    """Redeems a token for the key that signed the request.
+async def activate(control: Control, signature: str, body: bytes, address: str = "") -> Activated:
+    """Redeems a token for the key that signed the request, which came from this address.
 
     Raises: Unauthorised, Malformed, BadInput.
     """
@@ -43,7 +28,7 @@ async def activate(control: Control, signature: str, body: bytes) -> Activated:
         raise Unauthorised("the request is not signed")
     verify(body, signature, "activation", key)
     now = control.clock.now()
-    agent = await control.store.redeem(_hash(given.token), given.public_key, given.name, now)
+    agent = await control.store.redeem(digest(given.token), given.public_key, given.name, now, address)
     control.fleet.put(agent)
     control.tell_of(agent.id)
     control.bus.news()

@@ -124,7 +124,10 @@ def stopped_listening(control: Control, agent: Presence) -> None:
 async def _greet(control: Control, agent: Presence, given: Beat, now: int) -> list[Fate]:
     if given.hello is None:
         raise StaleSession() if agent.session else HelloWanted()
-    start = SessionStart(agent=agent.agent, session=given.session, hello=given.hello, now=now, outcomes=given.outcomes)
+    hello = given.hello
+    if agent.granted:  # what its token says of it wins over what it says itself
+        hello = msgspec.structs.replace(hello, labels={**hello.labels, **agent.granted})
+    start = SessionStart(agent=agent.agent, session=given.session, hello=hello, now=now, outcomes=given.outcomes)
     lost, told = await control.store.start_session(start)
     record: Agent = await control.store.agent(agent.agent)
     control.idle.drop(agent)

@@ -34,6 +34,7 @@ class Presence:
         "due",
         "free",
         "generation",
+        "granted",
         "group",
         "inflight",
         "interval",
@@ -94,6 +95,7 @@ class Presence:
         self.slots = record.slots
         self.draining = record.draining
         self.labels: Mapping[str, str] = record.labels or _NONE
+        self.granted: Mapping[str, str] = record.granted or _NONE
         self.feels(record.health)
 
     def feels(self, checks: tuple[Check, ...]) -> None:

@@ -31,6 +31,7 @@ from paddock.store.records import (
 from paddock.store.replicas import ReplicaStore
 from paddock.store.reviews import ReviewStore
 from paddock.store.stating import StateStore
+from paddock.store.tokens import TokenStore
 from paddock.store.topics import TopicStore
 from paddock.wire.messages import Check
 
@@ -38,7 +39,9 @@ from paddock.wire.messages import Check
 Fate = tuple[str, int, str]
 
 
-class Store(FairStore, ReplicaStore, StateStore, TopicStore, JobNewsStore, ChainStore, ReviewStore, Protocol):
+class Store(
+    FairStore, ReplicaStore, StateStore, TopicStore, TokenStore, JobNewsStore, ChainStore, ReviewStore, Protocol
+):
     """Durable truth."""
 
     # Writes that were asked for and are not answered yet.
@@ -63,8 +66,6 @@ class Store(FairStore, ReplicaStore, StateStore, TopicStore, JobNewsStore, Chain
     async def projects(self) -> list[Project]: ...
 
     # Agents
-    async def add_token(self, token_hash: str, label: str, now: int, expires: int) -> None: ...
-    async def redeem(self, token_hash: str, public_key: str, name: str, now: int) -> Agent: ...
     async def start_session(self, start: SessionStart) -> tuple[int, list[Fate]]:
         """An agent's new boot: takes what the earlier one left to tell, then gives up what it held."""
 

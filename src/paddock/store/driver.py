@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 
-from paddock.core.errors import BadInput, Unauthorised
+from paddock.core.errors import BadInput
 from paddock.core.gate import Verdict
 from paddock.store.base import Fate
 from paddock.store.chain_ops import ChainOps
@@ -31,11 +31,12 @@ from paddock.store.replica_ops import ReplicaOps
 from paddock.store.review_ops import ReviewOps
 from paddock.store.statements import Tx
 from paddock.store.stating_ops import StateOps
+from paddock.store.token_ops import TokenOps
 from paddock.store.topic_ops import TopicOps
 from paddock.wire.messages import Check
 
 
-class StoreDriver(FairOps, ReplicaOps, StateOps, TopicOps, ChainOps, ReviewOps):
+class StoreDriver(FairOps, ReplicaOps, StateOps, TopicOps, TokenOps, ChainOps, ReviewOps):
     """A store over an engine."""
 
     # Projects
@@ -69,19 +70,6 @@ class StoreDriver(FairOps, ReplicaOps, StateOps, TopicOps, ChainOps, ReviewOps):
         return await self._read(lambda tx: records(Project, tx.all("projects")))
 
     # Agents
-
-    async def add_token(self, token_hash: str, label: str, now: int, expires: int) -> None:
-        def op(work: Work) -> None:
-            work.tx.run("add_token", hash=token_hash, label=label, created=now, expires=expires)
-            work.journal("token.minted", label=label, expires=expires)
-
-        await self._write(now, op)
-
-    async def redeem(self, token_hash: str, public_key: str, name: str, now: int) -> Agent:
-        agent = await self._write(now, lambda work: deciding.redeem(work, token_hash, public_key, name))
-        if agent is None:
-            raise Unauthorised("the activation token is not good", hint="mint a new one with `paddock token mint`")
-        return agent
 
     async def start_session(self, start: SessionStart) -> tuple[int, list[Fate]]:
         return await self._write(start.now, lambda work: leasing.start_session(work, start))

@@ -119,6 +119,9 @@ class Agent(Record, frozen=True, kw_only=True):
     created: int
     labels: dict[str, str]
     health: tuple[Check, ...]
+    # Labels from the agent's token, which win over its own, and its channel.
+    granted: dict[str, str]
+    channel: str
 
 
 class Change(Record, frozen=True, kw_only=True):

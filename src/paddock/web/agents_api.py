@@ -80,6 +80,11 @@ async def answer(send: Send, status: int, body: bytes, retry_after: int = 0, *, 
     await send({"type": "http.response.body", "body": body})
 
 
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
 class AgentApi:
     """The agents' side of the API as one ASGI callable."""
 
@@ -108,7 +113,7 @@ class AgentApi:
             if path == "/v1/beat":
                 out = await self._beat(agent, signature, body)
             elif path == "/v1/activate":
-                out = msgspec.json.encode(await activate(self._control, signature, body))
+                out = msgspec.json.encode(await activate(self._control, signature, body, _address(scope)))
             elif path == "/v1/agent-state":
                 await self._check(agent, signature, body, "state")
                 out = await state.answer(self._control, agent, body)

@@ -9,7 +9,6 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from paddock.control import views
-from paddock.control.activate import mint
 from paddock.control.plane import Control
 from paddock.control.submit import add_project, submit_batch
 from paddock.control.why import why
@@ -26,6 +25,7 @@ from paddock.web import (
     registry_api,
     schedules_api,
     state_api,
+    tokens_api,
     topics_api,
 )
 from paddock.web.agents_api import read_body
@@ -231,15 +231,6 @@ async def _events(control: Control, seq: int) -> AsyncIterator[str]:
             yield f"id: {seq}\ndata: {json.dumps(told)}\n\n"
 
 
-async def mint_token(request: Request) -> Response:
-    raw = await json_of(request)
-    label = raw.get("label", "") if isinstance(raw, dict) else ""
-    if not isinstance(label, str):
-        raise BadInput("label: expected a text", where="label")
-    token, expires = await mint(control_of(request), label)
-    return JSONResponse({"token": token, "expires": expires}, status_code=201)
-
-
 async def fan_out(request: Request) -> Response:
     spawn = _number(request, "spawn", -1, least=-1)
     count = int(_number(request, "jobs", 0, least=0, most=100_000))
@@ -327,7 +318,7 @@ ENDPOINTS = (
     ),
     *audit_api.ENDPOINTS,
     Endpoint("GET", "/v1/events", "Server-sent events: one message per piece of news", events),
-    Endpoint("POST", "/v1/tokens", "Mints a single-use activation token", mint_token, body={"label": "string"}),
+    *tokens_api.ENDPOINTS,
     Endpoint(
         "GET",
         "/v1/fan-out",

@@ -73,8 +73,9 @@ SENTENCES: Mapping[str, str] = {
     "state.deleted": "an operator deleted {key} of the {space} {owner}",
     "state.refused": "{job}: {agent} no longer holds it, and nothing of its state was touched",
     "state.set": "an operator set {key} of the {space} {owner}",
-    "token.minted": "an activation token was made",
-    "token.refused": "an activation token was refused",
+    "token.minted": "an activation token was made, {label}",
+    "token.refused": "an activation token was refused ({why})",
+    "token.revoked": "{by} revoked an activation token, {label}",
     "topic.refused": "{job}: {agent} no longer holds it, and nothing of what it said was published",
     "wip.kept": "{job}: {agent} saved the work of attempt {epoch}",
 }

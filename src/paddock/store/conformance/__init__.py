@@ -9,7 +9,7 @@ from paddock.core.errors import BadInput, Conflict, NotFound, StaleSession, Unau
 from paddock.core.settlement import MAX_LOSSES
 from paddock.core.states import AttemptState, ChangeState, JobState
 from paddock.store.base import Store
-from paddock.store.conformance import agents, chain, job_news, limits, replicas, reviews, schedules, state, topics
+from paddock.store.conformance import agents, chain, job_news, limits, replicas, reviews, schedules, state, tokens, topics
 from paddock.store.conformance.bench import NOW, TTL, Bench, Check, done, report
 from paddock.store.records import JobFilter, Project
 from paddock.wire.messages import Held, Outcome
@@ -352,5 +352,6 @@ CHECKS: tuple[Check, ...] = (
     *topics.CHECKS,
     *job_news.CHECKS,
     *chain.CHECKS,
+    *tokens.CHECKS,
     *reviews.CHECKS,
 )

@@ -1,4 +1,4 @@
-"""What people ask of jobs and agents: cancel, retry, drain, and the tokens and keys by which agents come in."""
+"""What people ask of jobs and agents: cancel, retry, drain."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,6 @@ from paddock.store.ops import changing
 from paddock.store.ops.work import Work, record, to_json
 from paddock.store.records import Agent, JobRecord
 from paddock.wire.messages import Check
-
-# A second try to redeem a token with the same key within this time gets the same answer: the first one may be lost.
-REDEEM_AGAIN_MS = 300_000
 
 
 def cancel(work: Work, job_id: str) -> JobRecord:
@@ -100,21 +97,3 @@ def set_health(work: Work, agent: str, session: str, checks: Sequence[Check], to
     return True
 
 
-def redeem(work: Work, token_hash: str, public_key: str, name: str) -> Agent | None:
-    """Turns a single-use token into an agent. The first key to redeem it owns it.
-
-    None when the token is not good; the journal keeps that, so it is no exception, which would undo the entry.
-    """
-    agent = work.new_id("a")
-    if work.tx.run("use_token", hash=token_hash, now=work.now, key=public_key, agent=agent):
-        work.tx.run("add_agent", id=agent, name=name, public_key=public_key, generation=1, created=work.now)
-        work.journal("agent.activated", None, agent, name=name)
-    else:
-        row = work.tx.one("token", hash=token_hash)
-        if row is None or row["used_key"] != public_key or work.now - row["used_at"] > REDEEM_AGAIN_MS:
-            work.journal("token.refused", None, None, name=name)
-            return None
-        agent = row["agent"]
-    found = work.tx.one("agent", id=agent)
-    assert found is not None
-    return record(Agent, found)

@@ -1,15 +1,6 @@
--- name: add_token
-INSERT INTO tokens (hash, label, created, expires) VALUES (:hash, :label, :created, :expires);
-
--- name: use_token
-UPDATE tokens SET used_at = :now, used_key = :key, agent = :agent
-WHERE hash = :hash AND used_at IS NULL AND expires > :now;
-
--- name: token
-SELECT * FROM tokens WHERE hash = :hash;
-
 -- name: add_agent
-INSERT INTO agents (id, name, public_key, generation, created) VALUES (:id, :name, :public_key, :generation, :created);
+INSERT INTO agents (id, name, public_key, generation, created, granted, channel)
+VALUES (:id, :name, :public_key, :generation, :created, :granted, :channel);
 
 -- name: agent
 SELECT * FROM agents WHERE id = :id;

@@ -65,7 +65,8 @@ document.addEventListener("submit", async (event) => {
   const answer = await fetch(button.dataset.post, { method: "POST", headers: { "content-type": "application/json" }, body }).catch(() => 0);
   const error = answer.ok ? null : (await answer.json?.().catch(() => silent) ?? silent).error;
   button.disabled = false;
-  form.querySelector("output").textContent = error ? [error.message, error.hint].filter(Boolean).join(": ") : "";
+  const made = error || !form.dataset.show ? "" : (await answer.json())[form.dataset.show];
+  form.querySelector("output").textContent = error ? [error.message, error.hint].filter(Boolean).join(": ") : made;
   if (!error) document.activeElement.blur(), getSelection().removeAllRanges(), refresh();
 });
 for (const field of document.querySelectorAll("[data-remember]")) field.value ||= localStorage.getItem("paddock." + field.name) ?? "";
