@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench.report import quantile, tidy
+from bench.report import quantile
 
 # The length of a payload as JSON, in bytes; what is not filler says when the job was submitted.
 PAYLOAD_BYTES = 300
@@ -19,16 +19,8 @@ class Sizes:
     warm: int = 40
     paced: int = 150
     per_s: int = 50
-    # A flood that would take longer is made smaller, and how many jobs one is tried with first.
-    flood_s: float = 8.0
-    trial: int = 400
     # Seconds a peer may take in one round, whatever it does.
     longest_s: float = 120.0
-
-    def affordable(self, trial_s: float) -> int:
-        """Jobs of a flood that take about `flood_s`, seen from the trial; to two digits, since people read it."""
-        can = int(self.trial / trial_s * self.flood_s)
-        return self.jobs if can >= self.jobs else max(self.trial, int(float(f"{can:.1g}")))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,16 +39,14 @@ def median(rounds: Sequence[Figures]) -> dict[str, float]:
     """The figures of a row."""
 
     def of(value: Callable[[Figures], float]) -> float:
-        return tidy(statistics.median([value(found) for found in rounds]))
+        return statistics.median([value(found) for found in rounds])
 
-    row = {
+    return {
         "jobs": rounds[-1].jobs,
         "end_to_end": round(of(lambda found: found.end_to_end)),
         "enqueue": round(of(lambda found: found.enqueue)),
         "drain": round(of(lambda found: found.drain)),
+        "p50": round(of(lambda found: quantile(found.late_ms, 0.5)), 2),
+        "p99": round(of(lambda found: quantile(found.late_ms, 0.99)), 2),
         "rss_mb": round(of(lambda found: found.rss_mb), 1),
     }
-    if all(found.late_ms for found in rounds):
-        row["p50"] = round(of(lambda found: quantile(found.late_ms, 0.5)), 2)
-        row["p99"] = round(of(lambda found: quantile(found.late_ms, 0.99)), 2)
-    return row

@@ -61,8 +61,7 @@ class Run:
         folder = self._place.folder(f"{self._folders}")
         if peer.name in PADDOCK:
             return paddock.measure(address, Place(folder), self._sizes)
-        earlier = self._found[peer.name]
-        return run.measure(peer, address, folder, self._sizes, earlier[0].jobs if earlier else None)
+        return run.measure(peer, address, folder, self._sizes)
 
     def rows(self) -> list[report.Row]:
         """What was found."""
@@ -132,7 +131,7 @@ def main(words: Sequence[str]) -> int:
     if given.jobs < 1 or given.rounds < 1:
         parser.error("--jobs and --rounds are at least 1")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    document = measure(peers, replace(Sizes(), jobs=given.jobs, trial=min(Sizes.trial, given.jobs)), given.rounds)
+    document = measure(peers, replace(Sizes(), jobs=given.jobs), given.rounds)
     print(json.dumps(document) if given.json else report.table(document), flush=True)
     return 1 if any(not row["rounds"] for row in document["rows"]) else 0
 

@@ -91,21 +91,16 @@ def _session(peer: Peer, url: str, folder: Path, seconds: float) -> Iterator[Ses
         session.close()
 
 
-def measure(peer: Peer, url: str, folder: Path, sizes: Sizes, jobs: int | None) -> Figures:
-    """A whole round; `jobs` is what an earlier round found affordable.
-
-    Raises: PeerFailed, and CannotInstall when it is not to be had here.
-    """
+def measure(peer: Peer, url: str, folder: Path, sizes: Sizes) -> Figures:
+    """A whole round. Raises: PeerFailed, and CannotInstall when it is not to be had here."""
+    jobs = min(sizes.jobs, peer.jobs)
     runtime(peer.home)  # not on the peer's time
     with _session(peer, url, folder, sizes.longest_s) as session:
         load = session.set_up()
         workers = session.start_workers()
         session.flood(load, workers, sizes.warm)
-        if jobs is None:
-            began, _, ended = session.flood(load, workers, sizes.trial)
-            jobs = min(sizes.jobs, sizes.affordable((ended - began) / 1e6))
         began, _, ended = session.flood(load, workers, jobs)
-        late = session.pace(load, workers, sizes) if peer.latency else []
+        late = session.pace(load, workers, sizes)
         rss = max(memory_mb(pid)["rss_mb"] for worker in workers for pid in worker.pids())
         session.stop(workers)
         first, last, _ = session.flood(load, [], jobs)

@@ -57,8 +57,8 @@ class Peer:
     # Whether a job is on disk before a worker gets it.
     disk_first: bool
     workers: int = 2
-    # Whether jobs one at a time are measured too.
-    latency: bool = True
+    # How many jobs a flood is at most; fewer where they would take too long.
+    jobs: int = 20_000
 
 
 PEERS = (
@@ -113,6 +113,7 @@ PEERS = (
         keeps="a message in a second stream",
         lacks=NO_FENCE,
         disk_first=True,
+        jobs=3_000,
     ),
     Peer(
         name="graphile",
@@ -121,10 +122,11 @@ PEERS = (
         package="graphile-worker",
         service="postgres",
         options={"insert": 1_000, "size": 500, "concurrency": 100, "delay": 0},
-        settings="addJobs by 1,000, localQueue 500, 100 at a time, completeJobBatchDelay 0",
+        settings="addJobs by 1,000, localQueue 500, 100 at a time, completeJobBatchDelay 0, one process",
         keeps="nothing: the row is deleted",
         lacks=f"no outcome kept, {NO_FENCE}",
         disk_first=True,
+        workers=1,
     ),
     Peer(
         name="pg-boss",
@@ -174,6 +176,7 @@ PEERS = (
         lacks=NO_LEASE,
         disk_first=False,
         workers=1,
+        jobs=3_000,
     ),
     Peer(
         name="dramatiq",
@@ -198,6 +201,7 @@ PEERS = (
         keeps="the job's hash and a result for 500 s",
         lacks=NO_FENCE,
         disk_first=False,
+        jobs=3_000,
     ),
     Peer(
         name="taskiq",
@@ -222,6 +226,7 @@ PEERS = (
         keeps="a result key for an hour",
         lacks=NO_FENCE,
         disk_first=False,
+        jobs=5_000,
     ),
     Peer(
         name="huey",
@@ -246,6 +251,7 @@ PEERS = (
         keeps="the job's row and its events",
         lacks=f"{NO_FENCE}; jobs of a dead worker wait for a task of one's own",
         disk_first=True,
+        jobs=2_000,
     ),
     Peer(
         name="dbos",
@@ -258,5 +264,6 @@ PEERS = (
         keeps="the workflow's row with its output",
         lacks=UNSIGNED,
         disk_first=True,
+        jobs=3_000,
     ),
 )
