@@ -32,6 +32,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "topic": "publish, read, follow or share events",
         "state": "list, show, set or delete what jobs remember",
         "review": "list, show, approve or reject changes",
+        "findings": "list, show, dismiss or reopen what reviews found",
         "gate": "say whether a change may merge",
         "git": "claim and complete tasks through a git remote alone",
         "fan-out": "say whether running side by side pays",

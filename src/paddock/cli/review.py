@@ -4,10 +4,14 @@ import argparse
 import getpass
 from typing import Any
 
-from paddock.cli import args, out
+from paddock.cli import args, out, review_rules
 from paddock.cli.api import at
 
-EXAMPLE = "paddock review list\npaddock review show BUG-07\npaddock review approve BUG-07 --note 'reads well'"
+EXAMPLE = """\
+paddock review list
+paddock review show BUG-07
+paddock review approve BUG-07 --note 'reads well'
+paddock review rules shop --file review.yaml"""
 _LINE_COLOURS = {"+": "green", "-": "red", "@": "cyan", "d": "bold"}
 
 
@@ -27,6 +31,7 @@ def main(verb: str, words: list[str]) -> int:
         _of_change(part)
         part.add_argument("--as", dest="by", metavar="NAME", help="who decides; the login name when left out")
         part.add_argument("--note", default="", help="why; the journal keeps it")
+    review_rules.add_part(parts)
     return args.act(parser, words)
 
 
@@ -86,6 +91,7 @@ def _show(found: argparse.Namespace) -> int:
             "checks": _checks(change) or "none yet",
             "approved by": ", ".join(change["approved_by"]),
             "in the way": "; ".join(gate.get("reasons", [])),
+            "review": _review(change["review"]),
             "merged as": change["merged_commit"],
         }
     )
@@ -93,6 +99,17 @@ def _show(found: argparse.Namespace) -> int:
     for line in out.visible(diff).splitlines():
         out.line(out.paint(line, _LINE_COLOURS.get(line[:1], "")))
     return 0
+
+
+def _review(review: dict[str, Any] | None) -> str:
+    """Where the reviews of a change stand, in a few words; `paddock findings` has the rest."""
+    if review is None:
+        return ""
+    open_ = sum(one["state"] == "open" for one in review["findings"])
+    at_work = "at work" if review["reviewed"] else "not reviewed yet"
+    return f"{open_} open of {len(review['findings'])} findings, round {review['round']} of {review['rounds']}, " + (
+        review["stop"] or at_work
+    )
 
 
 def _approve(found: argparse.Namespace) -> int:

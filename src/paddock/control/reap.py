@@ -9,7 +9,7 @@ import contextlib
 import logging
 import time
 
-from paddock.control import dispatch, offer, schedules, state, topics
+from paddock.control import dispatch, offer, reviewers, schedules, state, topics
 from paddock.control.plane import CARE_S, Control
 from paddock.core.errors import PaddockError
 
@@ -72,7 +72,7 @@ class Reaper:
         if due is not None and due <= now:
             control.lanes_stale = True
         await dispatch.refresh(control)
-        dispatch.wake_idle(control)
+        await reviewers.wake(control)
         if control.replica is not None:
             control.replica.wake_fallback()
         self.last_success = now

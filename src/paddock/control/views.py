@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from paddock import __version__
+from paddock.control import reviews
 from paddock.control.plane import Control
 from paddock.control.why import why as why
 from paddock.core import matching, schedule
@@ -171,9 +172,12 @@ def project_view(control: Control, project: Project) -> View:
 async def change_view(control: Control, change: Change) -> View:
     """One change as lists show it."""
     view = dict(msgspec.to_builtins(change))
+    del view["diff_job"], view["diff_epoch"]
+    view["authors"] = [_agent_name(control, agent) for agent in change.authors]
     decisions = await control.store.decisions(change.id)
     view["decisions"] = [msgspec.to_builtins(decision) for decision in decisions]
-    view["approved_by"] = [decision.by for decision in decisions if decision.decision == "approve"]
+    of_head = [said for said in decisions if said.head in ("", change.head)]
+    view["approved_by"] = [said.by for said in of_head if said.decision == "approve"]
     view["evidence"] = [msgspec.to_builtins(found) for found in await control.store.evidence(change.id)]
     view["added"] = sum(file.get("added") or 0 for file in change.files)
     view["removed"] = sum(file.get("removed") or 0 for file in change.files)
@@ -192,6 +196,7 @@ async def change(control: Control, ref: str) -> View:
     found = await control.store.change(ref)
     view = await change_view(control, found)
     view["gate"] = await gate(control, found.id)
+    view["review"] = await reviews.review_view(control, found)
     view["jobs"] = [job_view(control, other) for other in await control.store.serving(found.id)]
     return view
 

@@ -64,7 +64,13 @@ def fix_job(
         "epoch": epoch,
         "findings": [dict(finding) for finding in findings],
     }
-    narrow = Scope(files=scope.files, untrusted=scope.untrusted, public=scope.public, degraded=scope.degraded)
+    narrow = Scope(
+        files=scope.files,
+        hosts=chosen.hosts,
+        untrusted=scope.untrusted,
+        public=scope.public,
+        degraded=scope.degraded,
+    )
     return _job("change.fix", f"fix-{name}", payload, narrow, chosen.requires, tries=1, timeout=chosen.timeout)
 
 

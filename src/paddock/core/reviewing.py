@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from paddock.core import scope
+from paddock.core import scope, scope_hosts
 from paddock.core.errors import BadInput
 from paddock.core.findings import Severity
 from paddock.core.job import CAPABILITY
@@ -44,8 +44,9 @@ class Fixer(Struct, frozen=True, kw_only=True):
     argv: Argv
     # Patterns over reviewer/rule, such as ruff/*.
     findings: tuple[str, ...] = ("*",)
-    # Capabilities that its agent must have.
+    # Capabilities that its agent must have, and hosts that it may reach.
     requires: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
     # Seconds that one run may take.
     timeout: Annotated[int, Meta(ge=1, le=86_400)] = 900
 
@@ -109,6 +110,8 @@ def parse(raw: object) -> Rules:
     for where, patterns in (("forbidden", rules.forbidden), *(("owners", one.paths) for one in rules.owners)):
         for pattern in patterns:
             scope.check_pattern(pattern, where)
+    for fixer in rules.fixers:
+        scope_hosts.check_hosts(fixer.hosts, "fixers.hosts")
     for word in (*rules.requires, *(word for fixer in rules.fixers for word in fixer.requires)):
         if not CAPABILITY.match(word):
             raise BadInput(f"requires: {word!r} is no capability")

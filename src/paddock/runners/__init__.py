@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from paddock.runners import command, merge, noop, test_run
+from paddock.runners import command, merge, noop, review, review_fix, test_run
 from paddock.runners.base import Run, RunFailed, Runner, Sink, Stop, outcome, stopped
 from paddock.wire.messages import JobOrder, Outcome
 
@@ -13,6 +13,8 @@ RUNNERS: Mapping[str, Runner] = {
     "command": command.run,
     "test.run": test_run.run,
     "change.merge": merge.run,
+    "review.run": review.run,
+    "change.fix": review_fix.run,
 }
 
 __all__ = ["INSTANT", "RUNNERS", "Run", "RunFailed", "Runner", "Sink", "Stop", "outcome", "stopped"]

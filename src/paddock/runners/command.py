@@ -37,7 +37,7 @@ async def run(job: Run) -> Outcome:
         create, cache, order.job, order.epoch, base, f"paddock/{order.job}", degraded=job.fence.degraded
     )
     try:
-        ended = await _run(job, tree)
+        ended = await execute(job, tree)
         job.say("saving what it wrote")
         snapshot = await asyncio.to_thread(collect, tree, _message(order))
     except BaseException:
@@ -46,7 +46,7 @@ async def run(job: Run) -> Outcome:
     return await _conclude(job, cache, tree, ended, snapshot)
 
 
-async def _run(job: Run, tree: Worktree) -> Ended:
+async def execute(job: Run, tree: Worktree) -> Ended:
     """Runs the argv beside a socket to its agent, which is gone when the run is."""
     order = job.order
     agent = tree.socket_dir()
@@ -84,9 +84,9 @@ async def _conclude(job: Run, cache: RepoCache, tree: Worktree, ended: Ended, sn
         "wip": snapshot.wip,
         "containment": "contained" if tree.record.contained else "none",
     }
-    verdict = _verdict(job, ended, snapshot)
+    verdict = verdict_on(job, ended, snapshot)
     try:
-        if verdict is None and snapshot.head is not None and not await _still_ours(job):
+        if verdict is None and snapshot.head is not None and not await still_ours(job):
             verdict = _stopped(job)
         job.say("publishing")
         head = snapshot.head if verdict is None else None
@@ -101,11 +101,11 @@ async def _conclude(job: Run, cache: RepoCache, tree: Worktree, ended: Ended, sn
     if verdict is not None:
         return verdict(facts)
     job.diff.write(snapshot.diff)
-    report = _report(snapshot) if snapshot.head else None
+    report = report_of(snapshot) if snapshot.head else None
     return outcome(job, "done", change=report, result=_result(snapshot) | job.facts, **facts)
 
 
-async def _still_ours(job: Run) -> bool:
+async def still_ours(job: Run) -> bool:
     """Whether what the run wrote is still wanted: it was not replaced and not cancelled meanwhile."""
     try:
         await job.confirm()
@@ -117,7 +117,7 @@ async def _still_ours(job: Run) -> bool:
 Ending = Callable[[dict[str, Any]], Outcome]
 
 
-def _verdict(job: Run, ended: Ended, snapshot: Snapshot) -> Ending | None:
+def verdict_on(job: Run, ended: Ended, snapshot: Snapshot) -> Ending | None:
     """None when the run ended well and stayed in its scope; else what makes its outcome from the facts."""
     if ended.why in ("cancel", "stale", "shutdown"):
         return _stopped(job)
@@ -151,7 +151,7 @@ def _result(snapshot: Snapshot) -> dict[str, object]:
     return {"base": snapshot.base, "notes": snapshot.notes[:20], "unsaved": snapshot.unsaved[:20]}
 
 
-def _report(snapshot: Snapshot) -> ChangeReport:
+def report_of(snapshot: Snapshot) -> ChangeReport:
     assert snapshot.head is not None
     files = []
     room = MOST_NAME_BYTES

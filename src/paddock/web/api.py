@@ -23,6 +23,7 @@ from paddock.web import (
     limits_api,
     metrics_api,
     registry_api,
+    reviews_api,
     schedules_api,
     state_api,
     tokens_api,
@@ -174,7 +175,7 @@ async def show_change(request: Request) -> Response:
 async def change_diff(request: Request) -> Response:
     control = control_of(request)
     change = await control.store.change(request.path_params["ref"])
-    data = await control.logs.read(change.job, change.epoch, "diff", 0)
+    data = await control.logs.read(*change.diff_of, "diff", 0)
     return Response(data, media_type="text/plain; charset=utf-8", headers={"X-Content-Type-Options": "nosniff"})
 
 
@@ -261,6 +262,7 @@ ENDPOINTS = (
         body={"name": "string", "repo": "string", "branch": "string", "checks": "array"},
     ),
     *limits_api.ENDPOINTS,
+    *reviews_api.ENDPOINTS,
     *bulk_api.ENDPOINTS,
     *schedules_api.ENDPOINTS,
     *state_api.ENDPOINTS,

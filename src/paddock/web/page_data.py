@@ -152,7 +152,7 @@ async def _log(control: Control, found: Mapping[str, Any], epoch: int) -> Data:
 async def _diff(control: Control, ref: str) -> Data:
     """What a change writes, by file."""
     change = await control.store.change(ref)
-    data = await control.logs.read(change.job, change.epoch, "diff", 0, DIFF_BYTES)
+    data = await control.logs.read(*change.diff_of, "diff", 0, DIFF_BYTES)
     diff = page_diff.parse(data.decode(errors="replace"))
     return {
         "files": diff.files,

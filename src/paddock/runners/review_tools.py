@@ -1,0 +1,187 @@
+"""Reviewers that are programs: ruff, bandit and a project's own, each run in a throw-away worktree's box."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import msgspec
+
+from paddock.core.findings import MAX_WORDS, MOST, Severity, Told, fingerprints
+from paddock.core.reviewing import Tool
+from paddock.runners.base import Run, RunFailed
+from paddock.runners.process import CannotStart, run_process
+from paddock.runners.review_lines import changed, line_at
+from paddock.runners.review_static import Look
+from paddock.sandbox import Bind
+from paddock.workspace import Worktree, create, remove
+from paddock.workspace.git import run as git
+
+MOST_FILES = 500
+MOST_BYTES = 8 << 20
+# Where ruff finds its rules; a change that writes one of them is held against the base's.
+_CONFIGS = ("ruff.toml", ".ruff.toml", "pyproject.toml")
+_WORKSPACE = "/workspace/"
+
+
+class NotRun(Exception):
+    """The reviewer did not run here; the text says why."""
+
+
+class Bench:
+    """A worktree of one commit for reviewers, with a directory for what they tell."""
+
+    def __init__(self, job: Run, tree: Worktree, out: Bind) -> None:
+        self._job, self._tree, self._out = job, tree, out
+        self.folder = out.source
+        self.inside = out.target if tree.record.contained else out.source
+
+    async def report(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> object:
+        """Runs a program and returns the JSON that it leaves in the file `{findings}`.
+
+        Raises: NotRun; RunFailed when it was stopped or ran out of time.
+        """
+        path = self.folder / "findings.json"
+        path.unlink(missing_ok=True)
+        real = [part.replace("{findings}", str(self.inside / "findings.json")) for part in argv]
+        self._job.log.write(f"$ {' '.join(real)[:2_000]}\n".encode())
+        try:
+            launch = await asyncio.to_thread(
+                self._tree.launch, real, env=dict(env or {}), tools=self._job.tools, binds=[self._out]
+            )
+            ended = await run_process(launch, self._job.order.limits, self._job.log, self._job.stop)
+        except CannotStart as error:
+            raise NotRun(error.message) from None
+        if ended.why != "exit":
+            raise RunFailed(f"a reviewer was ended: {ended.why}", code=ended.why)
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > MOST_BYTES:
+            raise NotRun(f"it told nothing that can be read and ended with exit code {ended.exit_code}")
+        try:
+            return json.loads(path.read_bytes())
+        except ValueError:
+            raise NotRun(f"what it told is no JSON; it ended with exit code {ended.exit_code}") from None
+
+
+@contextlib.asynccontextmanager
+async def bench(job: Run, look: Look, commit: str, label: str) -> AsyncIterator[Bench]:
+    """A bench of the commit, gone in the end."""
+    order = job.order
+    degraded = job.fence.degraded
+    tree = await asyncio.to_thread(
+        create, look.cache, order.job, order.epoch, commit, f"paddock/{label}", throwaway=True, degraded=degraded
+    )
+    try:
+        yield Bench(job, tree, tree.out_dir())
+    finally:
+        await asyncio.to_thread(remove, tree)
+
+
+async def ask_tool(at: Bench, look: Look, tool: Tool) -> list[Told]:
+    """The findings of a project's own reviewer; those that cannot be read raise NotRun."""
+    raw = await at.report(tool.argv, {"PADDOCK_BASE": look.base, "PADDOCK_HEAD": look.head})
+    if not isinstance(raw, list):
+        raise NotRun("what it told is no list of findings")
+    out = []
+    for item in raw[: 4 * MOST]:
+        try:
+            told = msgspec.convert({**item, "reviewer": tool.name}, Told)
+        except (TypeError, msgspec.ValidationError) as error:
+            raise NotRun(f"one of its findings cannot be read: {error}"[:MAX_WORDS]) from None
+        out.append(_placed(look, look.head, told) if not told.context else told)
+    return out
+
+
+def _placed(look: Look, commit: str, told: Told) -> Told:
+    """The finding with the text of its line, by which it is known again."""
+    return msgspec.structs.replace(told, context=line_at(look.cache, commit, told.path, told.line)[:MAX_WORDS])
+
+
+async def ask_linter(name: str, at: Bench, look: Look, commit: str) -> list[Told]:
+    """What ruff or bandit says of the Python files that the change touches, on this commit."""
+    files = await asyncio.to_thread(_python_files, look, commit)
+    if not files:
+        return []
+    words = _RUFF if name == "ruff" else _BANDIT
+    config = await asyncio.to_thread(_config, at, look) if name == "ruff" else []
+    raw = await at.report([*words, *config, "--", *files] if name == "ruff" else [*words, *files])
+    told = (_ruff if name == "ruff" else _bandit)(raw)
+    return [_placed(look, commit, one) for one in told]
+
+
+# Comments that silence a rule do not count: whoever is reviewed must not choose what is found.
+_RUFF = (
+    *("ruff", "check", "--no-cache", "--no-fix", "--exit-zero", "--force-exclude", "--ignore-noqa"),
+    *("--output-format", "json", "--output-file", "{findings}"),
+)
+_BANDIT = ("bandit", "--quiet", "--exit-zero", "--ignore-nosec", "--format", "json", "--output", "{findings}")
+
+
+def _python_files(look: Look, commit: str) -> list[str]:
+    touched = [file for file in changed(look.cache, look.base, look.head) if file.path.endswith((".py", ".pyi"))]
+    gone = "D" if commit == look.head else "A"
+    return [f"./{file.path}" for file in touched if file.status != gone and not file.symlink][:MOST_FILES]
+
+
+def _config(at: Bench, look: Look) -> list[str]:
+    """Flags that hold ruff to the base's rules where the change writes rules of its own."""
+    if not any(PurePosixPath(file.path).name in _CONFIGS for file in changed(look.cache, look.base, look.head)):
+        return []
+    for name in _CONFIGS:
+        found = git("cat-file", "blob", f"{look.base}:{name}", git_dir=look.cache.git, limit=1 << 20)
+        if found.code == 0 and (name != "pyproject.toml" or b"[tool.ruff" in found.out):
+            (at.folder / name).write_bytes(found.out)
+            return ["--config", str(at.inside / name)]
+    return ["--isolated"]
+
+
+def _ruff(raw: object) -> list[Told]:
+    out = []
+    for item in _dicts(raw):
+        rule = str(item.get("code") or "syntax")
+        severity = Severity.HIGH if rule in ("syntax", "invalid-syntax") or rule[:1] == "S" else Severity.MEDIUM
+        line = (item.get("location") or {}).get("row") or 0
+        out.append(_lint("ruff", rule, item.get("filename"), line, severity, item.get("message")))
+    return out
+
+
+def _bandit(raw: object) -> list[Told]:
+    out = []
+    for item in _dicts(raw.get("results") if isinstance(raw, dict) else None):
+        severity = {"HIGH": Severity.HIGH, "MEDIUM": Severity.MEDIUM}.get(str(item.get("issue_severity")), Severity.LOW)
+        rule, line = item.get("test_id"), item.get("line_number") or 0
+        out.append(_lint("bandit", rule, item.get("filename"), line, severity, item.get("issue_text")))
+    return out
+
+
+def _dicts(raw: object) -> list[dict[str, Any]]:
+    return [item for item in raw if isinstance(item, dict)] if isinstance(raw, list) else []
+
+
+def _lint(name: str, rule: object, path: object, line: int, severity: Severity, message: object) -> Told:
+    return Told(
+        reviewer=name,
+        rule=str(rule)[:100],
+        path=_relative(str(path))[:MAX_WORDS],
+        line=line,
+        severity=severity,
+        message=str(message)[:MAX_WORDS],
+    )
+
+
+def _relative(path: str) -> str:
+    """A path as the change has it; outside a box the worktree's own place is cut off."""
+    at = path.find(_WORKSPACE)
+    if at >= 0:
+        return path[at + len(_WORKSPACE) :]
+    if path.startswith("/"):
+        parts = Path(path).parts
+        return "/".join(parts[parts.index("tree") + 1 :]) if "tree" in parts else path
+    return path.removeprefix("./")
+
+
+def unknown_before(told: Sequence[Told], before: Sequence[Told]) -> list[Told]:
+    """The findings that the base did not have."""
+    known = set(fingerprints(before))
+    return [one for one, print_ in zip(told, fingerprints(told), strict=True) if print_ not in known]
