@@ -25,7 +25,11 @@ class Sizes:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """One round of one peer: jobs a second, milliseconds, MB of 2^20 bytes."""
+    """One round of one peer: jobs a second, milliseconds, MB of 2^20 bytes, microseconds of processor time a job.
+
+    The last is of all processes, servers included, from the first enqueue to the last outcome; it hardly depends on
+    what else the machine does.
+    """
 
     jobs: int
     end_to_end: float
@@ -33,6 +37,7 @@ class Figures:
     drain: float
     late_ms: Sequence[float]
     rss_mb: float
+    cpu_us: float
 
 
 def median(rounds: Sequence[Figures]) -> dict[str, float]:
@@ -48,5 +53,6 @@ def median(rounds: Sequence[Figures]) -> dict[str, float]:
         "drain": round(of(lambda found: found.drain)),
         "p50": round(of(lambda found: quantile(found.late_ms, 0.5)), 2),
         "p99": round(of(lambda found: quantile(found.late_ms, 0.99)), 2),
+        "cpu_us": round(of(lambda found: found.cpu_us)),
         "rss_mb": round(of(lambda found: found.rss_mb), 1),
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from bench.fleet import Fleet, running
 from bench.jobs import AGENTS, BATCH, SLOTS
 from bench.peers.figures import PAYLOAD_BYTES, Figures, Sizes
-from bench.peers.process import Clock
+from bench.peers.process import Clock, cpu_seconds
 from bench.place import ANYWHERE, Place
 from bench.proc import memory_mb
 
@@ -22,9 +22,10 @@ def measure(store: str, place: Place, sizes: Sizes) -> Figures:
         for _ in range(AGENTS):
             fleet.add_agent(ANYWHERE, "--slots", str(SLOTS))
         _finished(fleet, _submit(fleet, sizes.warm), clock)
-        began = time.monotonic()
+        used, began = cpu_seconds(), time.monotonic()
         batches = _submit(fleet, sizes.jobs)
         end_to_end = _finished(fleet, batches, clock) - began
+        used = cpu_seconds() - used
         late = _pace(fleet, sizes, clock)
         rss = max(memory_mb(pid)["rss_mb"] for pid in fleet.agent_pids)
         _drain(fleet, True)
@@ -41,6 +42,7 @@ def measure(store: str, place: Place, sizes: Sizes) -> Figures:
         drain=sizes.jobs / drain,
         late_ms=late,
         rss_mb=rss,
+        cpu_us=used / sizes.jobs * 1e6,
     )
 
 

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -152,14 +152,27 @@ class Child:
 
 def group(leader: int) -> list[int]:
     """The processes of a group that still run."""
-    found = []
+    return [pid for pid, fields in _processes() if int(fields[2]) == leader and fields[0] != "Z"]
+
+
+def cpu_seconds() -> float:
+    """Processor time of this process and of all that it started, servers included, whether they still run or not."""
+    found = dict(_processes())
+    parents = {pid: int(fields[1]) for pid, fields in found.items()}
+    used = 0
+    for pid, fields in found.items():
+        above = pid
+        while above in parents and above != os.getpid():
+            above = parents[above]
+        if above == os.getpid():
+            # Its own, and that of its children that ended: user and system each.
+            used += sum(map(int, fields[11:15]))
+    return used / os.sysconf("SC_CLK_TCK")
+
+
+def _processes() -> Iterator[tuple[int, list[str]]]:
+    """Each process, with what its `stat` says from the state on."""
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        if int(fields[2]) == leader and fields[0] != "Z":
-            found.append(int(entry.name))
-    return found
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                yield int(entry.name), (entry / "stat").read_text().rsplit(")", 1)[1].split()

@@ -7,7 +7,7 @@ from bench.peers.environments import version
 from bench.peers.figures import Figures, median
 from bench.peers.table import PADDOCK, Peer
 
-MEASURED = ("jobs", "end_to_end", "enqueue", "drain", "p50", "p99", "rss_mb")
+MEASURED = ("jobs", "end_to_end", "enqueue", "drain", "cpu_us", "p50", "p99", "rss_mb")
 HEAD = (
     "peer",
     "version",
@@ -46,7 +46,7 @@ def with_ratios(rows: Sequence[Row]) -> list[Row]:
     own = {found["peer"]: found for found in rows if found["peer"] in PADDOCK}
     for found in rows:
         found["ratios"] = {
-            name: {figure: _ratio(found[figure], paddock[figure]) for figure in ("end_to_end", "p50", "p99")}
+            name: {figure: _ratio(found[figure], paddock[figure]) for figure in ("end_to_end", "cpu_us", "p50", "p99")}
             for name, paddock in own.items()
         }
     return sorted(rows, key=lambda found: -(found["end_to_end"] or 0))
@@ -58,11 +58,11 @@ def _ratio(value: float | None, own: float | None) -> float | None:
 
 def table(document: Row) -> str:
     """The document as Markdown."""
-    lines = ["| " + " | ".join(HEAD) + " |", "|---|---|" + "--:|" * 7 + "---|---|"]
+    lines = ["| " + " | ".join(HEAD) + " |", "|---|---|" + "--:|" * 8 + "---|---|"]
     lines += [_line(found) for found in document["rows"]]
     for name, found in document["floors"].items():
         per_s, late = _number(found.get("per_s")), [_number(found.get(part)) for part in ("p50", "p99")]
-        lines.append(f"| *floor: {name}* | | | {per_s} | | | {' | '.join(late)} | | | |")
+        lines.append(f"| *floor: {name}* | | | {per_s} | | | | {' | '.join(late)} | | | |")
     lines += ["", *(f"{found['peer']}: {found['reason']}" for found in document["rows"] if found["reason"])]
     lines += [f"{name}: {value}" for name, value in document["machine"].items()]
     return "\n".join(lines) + "\n"

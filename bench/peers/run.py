@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.peers.environments import runtime, script
 from bench.peers.figures import PAD, Figures, Sizes
-from bench.peers.process import Child, Clock, PeerFailed
+from bench.peers.process import Child, Clock, PeerFailed, cpu_seconds
 from bench.peers.table import Peer
 from bench.proc import memory_mb
 
@@ -99,7 +99,9 @@ def measure(peer: Peer, url: str, folder: Path, sizes: Sizes) -> Figures:
         load = session.set_up()
         workers = session.start_workers()
         session.flood(load, workers, sizes.warm)
+        used = cpu_seconds()
         began, _, ended = session.flood(load, workers, jobs)
+        used = cpu_seconds() - used
         late = session.pace(load, workers, sizes)
         rss = max(memory_mb(pid)["rss_mb"] for worker in workers for pid in worker.pids())
         session.stop(workers)
@@ -116,4 +118,5 @@ def measure(peer: Peer, url: str, folder: Path, sizes: Sizes) -> Figures:
         drain=jobs / (drained - started) * 1e6,
         late_ms=late,
         rss_mb=rss,
+        cpu_us=used / jobs * 1e6,
     )

@@ -13,10 +13,12 @@ from bench.peers.table import NODE_PACKAGES, PADDOCK, PEERS, PYTHON_PACKAGES
 from bench.place import temporary
 
 TINY = Sizes(jobs=30, warm=2, paced=3)
-FIGURES = Figures(jobs=30, end_to_end=100.0, enqueue=200.0, drain=300.0, late_ms=[1.0, 2.0, 3.0], rss_mb=30.0)
+FIGURES = Figures(
+    jobs=30, end_to_end=100.0, enqueue=200.0, drain=300.0, late_ms=[1.0, 2.0, 3.0], rss_mb=30.0, cpu_us=90.0
+)
 KEYS = {
     *("peer", "version", "settings", "workers", "rounds", "keeps", "lacks", "commits_before_dispatch", "reason"),
-    *("jobs", "end_to_end", "enqueue", "drain", "p50", "p99", "rss_mb", "ratios"),
+    *("jobs", "end_to_end", "enqueue", "drain", "cpu_us", "p50", "p99", "rss_mb", "ratios"),
 }
 
 
@@ -24,7 +26,7 @@ def test_paddock_does_the_peers_work() -> None:
     with temporary(quick=True) as place:
         found = paddock.measure("", place, TINY)
     assert found.jobs == TINY.jobs and len(found.late_ms) == TINY.paced
-    assert min(found.end_to_end, found.enqueue, found.drain, found.rss_mb, *found.late_ms) > 0
+    assert min(found.end_to_end, found.enqueue, found.drain, found.rss_mb, found.cpu_us, *found.late_ms) > 0
 
 
 def test_a_row_has_every_figure_its_ratios_and_what_it_keeps() -> None:
@@ -33,9 +35,9 @@ def test_a_row_has_every_figure_its_ratios_and_what_it_keeps() -> None:
     rows = report.with_ratios([report.row(own, [FIGURES], ""), report.row(other, [twice, twice, FIGURES], "")])
     assert [row["peer"] for row in rows] == ["pg-boss", PADDOCK[0]]
     assert all(set(row) == KEYS for row in rows)
-    assert rows[0]["ratios"] == {PADDOCK[0]: {"end_to_end": 2.0, "p50": 1.0, "p99": 1.0}}
+    assert rows[0]["ratios"] == {PADDOCK[0]: {"end_to_end": 2.0, "cpu_us": 1.0, "p50": 1.0, "p99": 1.0}}
     shown = report.table({"rows": rows, "floors": {"a bare socket": {"p50": 0.3, "p99": 0.4}}, "machine": {}})
-    assert "| pg-boss | 12.35.0 | 30 | 200 | 200 | 300 | 2 | 3 | 30 | yes |" in shown
+    assert "| pg-boss | 12.35.0 | 30 | 200 | 200 | 300 | 90 | 2 | 3 | 30 | yes |" in shown
 
 
 def test_a_peer_without_a_round_says_why() -> None:
