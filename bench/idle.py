@@ -100,8 +100,8 @@ async def _watch(
             agents.append(Agent(at, signer, fleets[at % len(fleets)].port, pool))
             await agents[-1].begin()
         await asyncio.sleep(shape.settle)
-        looks = [_Look(fleet.pid) for fleet in fleets]
         ran, beats = statements(), sum(agent.beats for agent in agents)
+        looks = [_Look(fleet.pid) for fleet in fleets]  # what the question itself costs is behind us
         await asyncio.sleep(shape.look)
         found = [look.found() for look in looks]
         out = {name: max(one[name] for one in found) for name in found[0]}

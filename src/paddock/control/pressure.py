@@ -19,7 +19,7 @@ WRITES = 4_000
 LOOP_S = 2.0
 TICK_S = 0.5
 # With fewer questions than this since the last look, the loop is looked at so seldom.
-BUSY, REST_S = 20, 5.0
+BUSY, REST_S = 20, 15.0
 # The longest that anyone is sent away for, in seconds.
 LONGEST_S = 60
 

@@ -15,7 +15,7 @@ from paddock.core.errors import PaddockError
 
 _log = logging.getLogger("paddock.control")
 # Seconds between two rounds while there is nothing to care for, at most.
-REST_S = 5.0
+REST_S = 15.0
 LEASE_PARTS = 12
 
 
