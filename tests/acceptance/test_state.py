@@ -232,9 +232,13 @@ assert state.get("large").data == b"x" * 600_000
 def test_lost_answers_double_nothing(fleet: Fleet) -> None:
     source = Path(paddock.__file__).parents[1]
     calls = itertools.count()
+    turns: list[int] = []
 
-    def lose(path: str, _body: bytes, told: bytes) -> bytes | None:
-        return None if path == "/v1/agent-state" and next(calls) % 2 else told
+    def lose(path: str, body: bytes, told: bytes) -> bytes | None:
+        if path != "/v1/agent-state":
+            return told
+        turns.append(json.loads(body.split(b"\n")[0]).get("seq", 0))
+        return None if next(calls) % 2 else told
 
     with Proxy(fleet.port, lose) as proxy:
         fleet.agent("a1", server=proxy.url, more=["--tools", str(source)])
@@ -243,3 +247,6 @@ def test_lost_answers_double_nothing(fleet: Fleet) -> None:
         assert fleet.until(job)["state"] == "done", fleet.log(job)
     assert Client(fleet.url).state("project", "shop").get_json("count") == 10
     assert next(calls) > 30
+    # Writes are numbered as they are made, so that one which comes late is known.
+    writes = [turn for turn in turns if turn]
+    assert writes == sorted(writes) and len(set(writes)) > 10

@@ -133,6 +133,15 @@ def test_an_attempt_acts_while_it_holds_its_job(http_to: Http, light: Light) -> 
     assert call(light, op="get", key="step")[0].code == "not_found"
 
 
+def test_a_write_that_comes_late_undoes_nothing(light: Light) -> None:
+    call(light, b"1", op="put", key="k", seq=1, write_id="w1")
+    call(light, b"2", op="put", key="k", seq=2, write_id="w2")
+    for op in ("put", "delete"):
+        late = call(light, b"1", op=op, key="k", seq=1, write_id="w1")[0]
+        assert (late.status, late.code) == (409, "overtaken")
+    assert call(light, op="get", key="k")[1] == b"2"
+
+
 def test_an_attempt_sends_a_large_value_in_parts(light: Light) -> None:
     data = os.urandom(300_000)
     digest = hashlib.sha256(data).hexdigest()

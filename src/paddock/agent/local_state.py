@@ -49,6 +49,7 @@ class LocalState:
         self._agent = agent
         self._key = key
         self._call = StateCall(job=order.job, epoch=order.epoch, session=session, op="get")
+        self._writes = 0
 
     async def handle(self, request: Request) -> Answer:
         """Raises: BadInput, NotFound, Unreachable; what the control plane refuses is an answer."""
@@ -67,7 +68,8 @@ class LocalState:
             return await self._put(request, rest[0], rest[1])
         if request.method == "DELETE":
             match = request.headers.get("if-match", "")
-            told, _ = await self._ask(op="delete", space=rest[0], key=rest[1], match=revision(match) if match else "")
+            found = revision(match) if match else ""
+            told, _ = await self._write(op="delete", space=rest[0], key=rest[1], match=found)
             return _failed(told) or Answer(body=b'{"deleted": true}')
         raise NoSuchMethod()
 
@@ -116,7 +118,7 @@ class LocalState:
             "write_id": request.headers.get("paddock-write", "")[:64] or secrets.token_hex(12),
         }
         if request.left <= SMALL:
-            told, _ = await self._ask(await request.read(request.left), op="put", **given)
+            told, _ = await self._write(await request.read(request.left), op="put", **given)
         else:
             told = await self._put_large(request, given)
         if told.found is None:
@@ -134,7 +136,7 @@ class LocalState:
                 if told.status != 200:
                     return told
                 at += len(data)
-            told, _ = await self._ask(op="put", upload=upload, digest=hasher.hexdigest(), **given)
+            told, _ = await self._write(op="put", upload=upload, digest=hasher.hexdigest(), **given)
             whole = told.status == 200
             return told
         finally:
@@ -146,6 +148,11 @@ class LocalState:
             await self._ask(op="drop", upload=upload)
         except PaddockError:
             return  # the control plane forgets it by itself, later
+
+    async def _write(self, data: bytes = b"", **fields: Any) -> tuple[StateAnswer, bytes]:
+        """One write. Its number is that of its turn at the client, which sends in order. Raises: as `_ask`."""
+        self._writes += 1
+        return await self._ask(data, seq=self._writes, **fields)
 
     async def _ask(self, data: bytes = b"", **fields: Any) -> tuple[StateAnswer, bytes]:
         """Raises: Unreachable, Unauthorised."""

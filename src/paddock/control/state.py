@@ -136,7 +136,7 @@ async def answer(control: Control, agent: str, body: bytes) -> bytes:
 
 async def act(control: Control, agent: str, call: StateCall, data: bytes) -> tuple[StateAnswer, bytes]:
     """Answers an agent that acts for an attempt; whatever is refused is an answer too."""
-    lease = Lease(job=call.job, epoch=call.epoch, session=call.session, agent=agent)
+    lease = Lease(job=call.job, epoch=call.epoch, session=call.session, agent=agent, seq=call.seq)
     try:
         return await _do(control, Place(space=call.space, lease=lease), call, data)
     except Stale as error:

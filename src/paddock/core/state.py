@@ -62,6 +62,12 @@ class DigestMismatch(BadInput):
     code = "digest_mismatch"
 
 
+class Overtaken(Conflict):
+    """A later write of this attempt was made already: this one was sent more than once and comes late."""
+
+    code = "overtaken"
+
+
 class TooManyUploads(Conflict):
     """Too many large values are being written at a time."""
 

@@ -13,6 +13,8 @@ class Lease(Record, frozen=True, kw_only=True):
     epoch: int
     session: str
     agent: str
+    # The number of this call among the attempt's own, which rises; 0 when it has none.
+    seq: int = 0
 
 
 class Place(Record, frozen=True, kw_only=True):
@@ -27,7 +29,8 @@ class NewValue(Record, frozen=True, kw_only=True):
     """A value to be written; a large one is named by its digest, with its upload unless it is stored already.
 
     `match` is the revision it replaces (`*`: any), `absent` says that it replaces none. `ttl` is milliseconds, 0 for
-    ever. A write that comes again with the `write_id` of the one that stands is answered as that one was.
+    ever. A write that comes again with the `write_id` of the one that stands is answered as that one was; one that is
+    late, after a later one of its attempt, is refused as Overtaken.
     """
 
     value: bytes = b""
@@ -73,10 +76,10 @@ class StateStore(Protocol):
         """Raises: NotFound, Stale."""
 
     async def state_put(self, place: Place, key: str, given: NewValue, bounds: Bounds, now: int) -> Head:
-        """Raises: PreconditionFailed, StateFull, NotFound for a digest that is not stored, Stale."""
+        """Raises: PreconditionFailed, StateFull, NotFound for a digest that is not stored, Stale, Overtaken."""
 
     async def state_delete(self, place: Place, key: str, match: str, now: int) -> None:
-        """Raises: NotFound, PreconditionFailed, Stale."""
+        """Raises: NotFound, PreconditionFailed, Stale, Overtaken."""
 
     async def state_list(self, place: Place, prefix: str, after: str, most: int, now: int) -> list[Head]:
         """Keys in their order, from behind one on. Raises: Stale."""

@@ -16,6 +16,7 @@ class StateCall(Struct, frozen=True, kw_only=True):
     """One call for one attempt. `part` sends a large value's next bytes, `read` reads one's, `drop` forgets an upload.
 
     `match` is the revision that is expected (`*`: any), `absent` that there is none; `ttl` is milliseconds, 0 for ever.
+    `seq` numbers the attempt's writes as they are made; 0 stands for none.
     """
 
     job: Id
@@ -29,6 +30,7 @@ class StateCall(Struct, frozen=True, kw_only=True):
     ttl: Millis = 0
     type: Annotated[str, Meta(max_length=128)] = ""
     write_id: Tag = ""
+    seq: Count = 0
     upload: Tag = ""
     offset: Millis = 0
     digest: Tag = ""

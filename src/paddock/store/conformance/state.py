@@ -4,9 +4,9 @@ import asyncio
 import hashlib
 
 from paddock.core.errors import Conflict, NotFound, PaddockError, Stale
-from paddock.core.state import Bounds, PreconditionFailed, StateFull, TooManyUploads, ValueTooLarge
+from paddock.core.state import Bounds, Overtaken, PreconditionFailed, StateFull, TooManyUploads, ValueTooLarge
 from paddock.store.base import Store
-from paddock.store.conformance.bench import NOW, TTL, Bench, Check
+from paddock.store.conformance.bench import NOW, TTL, Bench, Check, done
 from paddock.store.records import Granted
 from paddock.store.stating import Head, Lease, NewValue, Place
 
@@ -143,6 +143,47 @@ async def lets_only_the_holder_of_a_lease_act(store: Store) -> None:
         pass
 
 
+async def refuses_a_write_that_a_later_one_has_overtaken(store: Store) -> None:
+    bench = Bench(store)
+    await bench.project()
+    who = await bench.agent("a")
+    await bench.submit({"id": "x"})
+    job = (await bench.beat(who, 1)).granted[0]
+
+    def turn(seq: int) -> Place:
+        return Place(space="job", lease=Lease(job=job.id, epoch=job.epoch, session=job.session, agent=who[0], seq=seq))
+
+    async def overtaken(seq: int) -> None:
+        try:
+            await _put(store, "k", b"late", turn(seq), write_id=f"w{seq}")
+            raise AssertionError("a write that came late was taken")
+        except Overtaken:
+            pass
+
+    first = await _put(store, "k", b"1", turn(1), write_id="w1")
+    assert await _put(store, "k", b"1", turn(1), write_id="w1") == first  # sent again, and not late
+    await _put(store, "k", b"2", turn(2), write_id="w2")
+    await overtaken(1)
+    await store.state_delete(turn(4), "k", "", NOW)
+    await overtaken(3)
+    try:
+        await store.state_delete(turn(3), "k", "", NOW)
+        raise AssertionError("a deletion that came late was taken")
+    except Overtaken:
+        pass
+    assert (await _put(store, "k", b"5", turn(0))).size == 1  # an agent of an earlier release
+    assert await store.state_sweep(NOW, NOW) == 0
+    await overtaken(3)
+    await bench.beat(who, 0, done(job))
+    assert await store.state_sweep(NOW, NOW) == 0
+    again = Lease(job=job.id, epoch=job.epoch, session=job.session, agent=who[0], seq=9)
+    try:
+        await _put(store, "k", b"late", Place(space="job", lease=again))
+        raise AssertionError("an attempt that has ended wrote")
+    except Stale:
+        pass
+
+
 async def keeps_a_large_value_once(store: Store) -> None:
     data = b"a" * 60 + b"\0\xff"
     digest = hashlib.sha256(data).hexdigest()
@@ -223,6 +264,7 @@ CHECKS: tuple[Check, ...] = (
     lists_keys_in_order,
     holds_its_bounds,
     lets_only_the_holder_of_a_lease_act,
+    refuses_a_write_that_a_later_one_has_overtaken,
     keeps_a_large_value_once,
     bounds_uploads,
     journals_what_operators_do,

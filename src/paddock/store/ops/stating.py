@@ -1,7 +1,7 @@
 """What jobs remember: keys by owner with compare-and-set, and large values by digest, in parts."""
 
 from paddock.core.errors import Conflict, NotFound, Stale
-from paddock.core.state import Bounds, PreconditionFailed, StateFull, TooManyUploads, ValueTooLarge
+from paddock.core.state import Bounds, Overtaken, PreconditionFailed, StateFull, TooManyUploads, ValueTooLarge
 from paddock.store.ops.work import Work, record, records
 from paddock.store.statements import Row, Tx
 from paddock.store.stating import Blob, Entry, Head, NewValue, Place
@@ -29,6 +29,19 @@ def owner_of(tx: Tx, place: Place) -> dict[str, str]:
     return {"space": place.space, "owner": owners[place.space]}
 
 
+def _in_turn(work: Work, place: Place) -> None:
+    """Sees to it that an attempt's writes take effect in the order in which it made them.
+
+    Its agent sends a write again, to another replica, when no answer comes. The first one may still be on its way then,
+    as when its replica hung, and must not undo what was written since. Raises: Overtaken.
+    """
+    lease = place.lease
+    if lease is None or not lease.seq:
+        return
+    if not work.tx.run("state_turn", job=lease.job, epoch=lease.epoch, seq=lease.seq):
+        raise Overtaken()
+
+
 def get(tx: Tx, place: Place, key: str, now: int) -> Entry:
     """Raises: NotFound, Stale."""
     row = tx.one("state_entry", **owner_of(tx, place), key=key, now=now)
@@ -44,9 +57,10 @@ def keys(tx: Tx, place: Place, prefix: str, after: str, most: int, now: int) -> 
 
 
 def put(work: Work, place: Place, key: str, given: NewValue, bounds: Bounds) -> Head:
-    """Raises: PreconditionFailed, StateFull, ValueTooLarge, NotFound, Stale."""
+    """Raises: PreconditionFailed, StateFull, ValueTooLarge, NotFound, Stale, Overtaken."""
     tx = work.tx
     where = owner_of(tx, place)
+    _in_turn(work, place)
     there = tx.one("state_head", **where, key=key, now=work.now)
     if there is not None and given.write_id and there["write_id"] == given.write_id:
         return record(Head, {"key": key, **{name: there[name] for name in there if name != "write_id"}})
@@ -119,8 +133,9 @@ def _remove(work: Work, where: dict[str, str], key: str) -> None:
 
 
 def delete(work: Work, place: Place, key: str, match: str) -> None:
-    """Raises: NotFound, PreconditionFailed, Stale."""
+    """Raises: NotFound, PreconditionFailed, Stale, Overtaken."""
     where = owner_of(work.tx, place)
+    _in_turn(work, place)
     there = work.tx.one("state_head", **where, key=key, now=work.now)
     if there is None:
         raise NotFound(f"no key {key!r}")
@@ -221,6 +236,7 @@ def sweep(work: Work, before: int) -> int:
     uploads = work.tx.all("uploads_old", before=before, most=SWEEP)
     for row in uploads:
         _drop(work, row["upload"])
+    work.tx.run("state_turns_drop", most=SWEEP)
     unused = work.tx.all("blobs_unused", before=before, most=SWEEP // 10)
     for row in unused:
         work.tx.run("blob_drop", digest=row["digest"])

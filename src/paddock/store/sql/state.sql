@@ -24,6 +24,17 @@ ON CONFLICT (space, owner, key) DO UPDATE SET revision = excluded.revision, writ
     type = excluded.type, size = excluded.size, digest = excluded.digest, expires = excluded.expires,
     updated = excluded.updated, value = excluded.value;
 
+-- Takes note of an attempt's write; no row when a later one of it was noted before.
+-- name: state_turn
+INSERT INTO state_turns (job, epoch, seq) VALUES (:job, :epoch, :seq)
+ON CONFLICT (job) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq
+WHERE state_turns.epoch < excluded.epoch OR (state_turns.epoch = excluded.epoch AND state_turns.seq <= excluded.seq);
+
+-- Of jobs that nobody holds: what comes late for them is refused by the fence.
+-- name: state_turns_drop
+DELETE FROM state_turns WHERE job IN (SELECT state_turns.job FROM state_turns
+    WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = state_turns.job AND jobs.state = 'leased') LIMIT :most);
+
 -- name: state_delete
 DELETE FROM state WHERE space = :space AND owner = :owner AND key = :key;
 
@@ -52,6 +63,8 @@ WHERE space = :space AND owner = :owner AND expires IS NOT NULL AND expires <= :
 -- name: state_due
 SELECT CASE WHEN EXISTS (SELECT 1 FROM state WHERE expires IS NOT NULL AND expires <= :now)
     OR EXISTS (SELECT 1 FROM uploads WHERE began < :before)
+    OR EXISTS (SELECT 1 FROM state_turns
+        WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = state_turns.job AND jobs.state = 'leased'))
     OR EXISTS (SELECT 1 FROM blobs WHERE seen < :before
         AND NOT EXISTS (SELECT 1 FROM state WHERE state.digest = blobs.digest)) THEN 1 ELSE 0 END AS due;
 
