@@ -10,8 +10,10 @@ import random
 import shlex
 import signal
 import sys
+from pathlib import Path
 
 from chaos import needs
+from chaos.faults import KINDS
 from chaos.storm import Plan, run
 from chaos.words import Trouble, say
 from support.programs import FROM
@@ -38,12 +40,17 @@ def main(words: list[str]) -> int:
     parser.add_argument("--minutes", type=_minutes, default=10.0, help="how long faults go on; 10 when left out")
     parser.add_argument("--seed", type=int, help="decides the order of faults; a random one when left out")
     parser.add_argument("--rate", type=float, default=30.0, help="jobs a second; 30 when left out")
+    parser.add_argument("--only", action="append", default=[], choices=KINDS, help="a kind of fault; may come again")
+    parser.add_argument("--logs", type=Path, help="directory where what the processes said is kept")
     parser.add_argument("--json", action="store_true", help="nothing but the line of JSON on stdout")
     given = parser.parse_args(words)
     needs.check(shlex.join(["./dev", "chaos", *words]))
     seed = random.randrange(1_000_000) if given.seed is None else given.seed
     say(f"{given.minutes:g} minutes, --seed {seed}")
-    report = run(Plan(seconds=given.minutes * 60, seed=seed, per_s=given.rate))
+    if given.logs:
+        given.logs.mkdir(parents=True, exist_ok=True)
+    kinds, logs = tuple(given.only), given.logs.resolve() if given.logs else None
+    report = run(Plan(seconds=given.minutes * 60, seed=seed, per_s=given.rate, kinds=kinds, logs=logs))
     if not given.json:
         print(report.table())
     print(report.json(), flush=True)

@@ -3,7 +3,7 @@
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from chaos.fleet import Fleet
@@ -105,11 +105,12 @@ KINDS: dict[str, Kind] = {
 }
 
 
-def sequence(seed: int, fleet: Fleet) -> Iterator[Fault]:
-    """Faults without end, by the seed alone: every kind once in random order, then again in another."""
+def sequence(seed: int, fleet: Fleet, kinds: Sequence[str] = ()) -> Iterator[Fault]:
+    """Faults without end, by the seed alone: every kind, or these, once in random order, then again in another."""
     dice = random.Random(seed)
+    chosen = sorted(set(kinds) or KINDS)
     while True:
-        for kind in dice.sample(sorted(KINDS), len(KINDS)):
+        for kind in dice.sample(chosen, len(chosen)):
             row = KINDS[kind]
             yield Fault(kind, dice.randrange(row.among(fleet)), dice.uniform(*row.lasts))
 

@@ -31,12 +31,12 @@ _START_S = 60.0
 
 
 class Fleet:
-    """Used as a context; what was started is gone when it is left."""
+    """Used as a context; what was started is gone when it is left. `logs` is a folder for what its processes say."""
 
-    def __init__(self, place: Place, replicas: int, agents: int) -> None:
+    def __init__(self, place: Place, replicas: int, agents: int, logs: Path | None) -> None:
         self._place = place
         self._stack = ExitStack()
-        self._logs = place.folder("logs")
+        self._logs = logs or place.folder("logs")
         self.network = Network(place.run, replicas)
         self.store: Postgres
         self.bus: Redis
@@ -132,11 +132,16 @@ class Fleet:
         """Whether a replica answers and can reach the store."""
         return bool(self.health(number).get("ok"))
 
-    def whole(self) -> bool:
-        """Whether all replicas hear of each other; one that came anew is counted twice for a minute."""
+    def apart(self) -> str:
+        """The replicas that do not hear of all others, and why; one that came anew is counted twice for a minute."""
         count = len(self.replicas)
-        found = [self.health(number) for number in range(count)]
-        return all(each.get("bus") == "connected" and each.get("replicas", 0) >= count for each in found)
+        told = []
+        for number, replica in enumerate(self.replicas):
+            found = self.health(number)
+            if found.get("bus") != "connected" or found["replicas"] < count:
+                why = f"bus {found['bus']}, {found['replicas']} of {count} replicas heard" if found else "not well"
+                told.append(f"{replica.name}: {why}")
+        return "; ".join(told)
 
     def session(self, number: int) -> str:
         """The session of an agent that is online; empty when it is not."""

@@ -42,7 +42,7 @@ class Probe:
         self.through_each()
         works = time.time() - healed
         self._until(self._fleet.all_online, "every agent is online")
-        self._until(self._fleet.whole, "all replicas hear of each other")
+        self._until(self._joined, "all replicas hear of each other")
         return Recovery(fault, began, healed, works, time.time() - healed)
 
     def through_each(self) -> None:
@@ -68,6 +68,12 @@ class Probe:
         if waiting:
             self._tell(f"waiting until replica {', '.join(str(number + 1) for number in waiting)} takes a job")
         return not waiting
+
+    def _joined(self) -> bool:
+        apart = self._fleet.apart()
+        if apart:
+            self._tell(f"waiting until all replicas hear of each other ({apart})")
+        return not apart
 
     def _done(self, waiting: list[str]) -> bool:
         for name in list(waiting):

@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from chaos import faults
 from chaos.audit import audit, drained
@@ -28,6 +29,10 @@ class Plan:
     replicas: int = 3
     agents: int = 4
     per_s: float = 30.0
+    # Kinds of faults; every kind when empty.
+    kinds: tuple[str, ...] = ()
+    # Where what the processes say is kept; with everything else, and gone afterwards, when left out.
+    logs: Path | None = None
 
 
 class Teller:
@@ -64,7 +69,7 @@ def run(plan: Plan) -> Report:
     sweep()
     with (
         held() as place,
-        Fleet(place, plan.replicas, plan.agents) as fleet,
+        Fleet(place, plan.replicas, plan.agents, plan.logs) as fleet,
         Load(fleet.ask(patience=0.0), plan.per_s) as load,
         Teller(fleet, load) as teller,
     ):
@@ -95,7 +100,7 @@ def _rage(plan: Plan, fleet: Fleet, load: Load, teller: Teller, recoveries: list
     probe = Probe(fleet, time.sleep, tell)
     time.sleep(CALM_S)
     probe.through_each()
-    for number, fault in enumerate(faults.sequence(plan.seed, fleet), 1):
+    for number, fault in enumerate(faults.sequence(plan.seed, fleet, plan.kinds), 1):
         if time.monotonic() + fault.seconds > end:
             return
         words = fault.words(fleet)
