@@ -90,9 +90,8 @@ def test_an_attempt_that_wakes_up_too_late_says_nothing(fleet: Fleet) -> None:
     payload = {"argv": [sys.executable, "-c", ZOMBIE], "env": {"PYTHONPATH": str(SOURCE)}}
     job = fleet.submit({"id": "zombie", "payload": payload})["zombie"]
     topic = Client(fleet.url).topic("project:shop:talk")
-    wait_until(
-        lambda: any(row["name"] == "project:shop:talk" for row in fleet.api.get("/v1/topics")), PATIENCE, what="a word"
-    )
+    fleet.until(job, "leased")
+    wait_until(lambda: fleet.api.get("/v1/topics", prefix="project:shop:talk"), PATIENCE, what="a word")
     first.send(signal.SIGSTOP)
     fleet.agent("a2", more=more)
     assert fleet.until(job)["state"] == "done"

@@ -3,13 +3,14 @@
 import argparse
 import json
 import sys
+import time
 import uuid
 from typing import Any
 
 from paddock.cli import args, out
 from paddock.cli.api import at
 from paddock.cli.review import login_name
-from paddock.core.errors import BadInput
+from paddock.core.errors import BadInput, Overloaded, Unreachable
 
 EXAMPLE = """\
 paddock topic publish deploys --type deploy.done --data '{"host": "a1"}'
@@ -21,6 +22,8 @@ paddock topic ack deploys --group mailers TOKEN"""
 PAGE = 500
 # Seconds for which one question waits at a topic that stands still.
 WAIT = 20
+# Seconds for which following goes on asking a control plane that does not answer any more.
+PATIENCE = 60.0
 
 
 _FILTERS = {
@@ -128,9 +131,19 @@ def _read(found: argparse.Namespace) -> int:
 
 
 def _follow(found: argparse.Namespace) -> int:
-    position = found.after
+    position, well, told = found.after, float("-inf"), False
     while True:
-        rows, position = _page(found, position, limit=PAGE, wait=WAIT)
+        try:
+            rows, position = _page(found, position, limit=PAGE, wait=WAIT)
+        except (Unreachable, Overloaded) as error:  # it may be starting again: nothing is missed
+            if time.monotonic() > well + PATIENCE:
+                raise
+            if not told:
+                out.note(f"{error.message}; trying again")
+            told = True
+            time.sleep(1.0)
+            continue
+        well, told = time.monotonic(), False
         for row in rows:
             if found.json:
                 out.line(json.dumps(row, ensure_ascii=False))
