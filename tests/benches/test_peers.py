@@ -26,7 +26,8 @@ def test_paddock_does_the_peers_work() -> None:
     with temporary(quick=True) as place:
         found = paddock.measure("", place, TINY)
     assert found.jobs == TINY.jobs and len(found.late_ms) == TINY.paced
-    assert min(found.end_to_end, found.enqueue, found.drain, found.rss_mb, found.cpu_us, *found.late_ms) > 0
+    assert min(found.end_to_end, found.enqueue, found.drain, found.rss_mb, *found.late_ms) > 0
+    assert found.cpu_us >= 0  # the kernel counts in hundredths of a second
 
 
 def test_a_row_has_every_figure_its_ratios_and_what_it_keeps() -> None:
