@@ -18,6 +18,13 @@ def main(verb: str, words: list[str]) -> int:
     out.line(f"{gate['change']}: {'mergeable' if gate['mergeable'] else gate.get('state', 'not mergeable')}")
     for reason in gate["reasons"]:
         out.line(f"  - {out.plain(reason)}")
+    if gate.get("queue"):
+        place, behind = gate["queue"]["place"], gate["queue"]["behind"]
+        out.line(f"  {f'number {place} in the merge queue' if place else 'merges now'}" + _behind(behind))
     if gate["approved_by"]:
         out.line(f"  approved by {out.plain(', '.join(gate['approved_by']))}")
     return code
+
+
+def _behind(names: list[str]) -> str:
+    return out.plain(f", behind {', '.join(names[:5])}{' and others' if len(names) > 5 else ''}") if names else ""

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import time
 
-from paddock.control import dispatch, offer, reviewers, schedules, state, topics
+from paddock.control import dispatch, offer, review_pace, reviewers, schedules, state, topics
 from paddock.control.plane import CARE_S, Control
 from paddock.core.errors import PaddockError
 
@@ -67,6 +67,7 @@ class Reaper:
         await schedules.fire(control, now)
         await state.sweep(control, now)
         await topics.sweep(control, now)
+        await review_pace.keep(control, now)
         due = dispatch.next_due(control)
         control.stirred.clear()
         if due is not None and due <= now:

@@ -91,6 +91,17 @@ async def review_view(control: Control, change: Change) -> View | None:
     }
 
 
+async def place(control: Control, change: Change) -> View | None:
+    """A change's place in the merge queue: 0 while it merges; None for one that is not in it."""
+    queue = await control.store.merge_queue(change.project)
+    at = next((at for at, one in enumerate(queue) if one.change == change.id), None)
+    if at is None:
+        return None
+    running = any(one.running for one in queue)
+    ahead = [one.name for one in queue[:at]]
+    return {"place": at if running else at + 1, "of": len(queue), "behind": ahead[:20], "job": queue[at].job}
+
+
 def _worst_first(one: Finding) -> tuple[bool, int, str, int]:
     return (one.state is not FindingState.OPEN, -one.severity.rank, one.path, one.line)
 

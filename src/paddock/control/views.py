@@ -211,6 +211,7 @@ async def gate(control: Control, ref: str) -> View:
         "mergeable": verdict.mergeable,
         "reasons": list(verdict.reasons),
         "approved_by": list(verdict.approved_by),
+        "queue": await reviews.place(control, found),
     }
 
 

@@ -84,6 +84,9 @@ class Rules(Struct, frozen=True, kw_only=True):
     # People who must approve; 0 lets a change merge without any.
     humans: Annotated[int, Meta(ge=0, le=20)] = 1
     owners: tuple[Owners, ...] = ()
+    # Seconds that a change may wait before no more than `slow_to` jobs of the project run at a time; 0: for ever.
+    slow_after: Annotated[int, Meta(ge=0, le=10**8)] = 0
+    slow_to: Annotated[int, Meta(ge=0, le=10_000)] = 1
 
     @property
     def reviews(self) -> bool:

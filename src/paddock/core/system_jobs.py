@@ -41,8 +41,9 @@ def merge_job(
     accept: Sequence[str],
     *,
     degraded: bool = False,
+    sent_back: int = 0,
 ) -> Job:
-    """Merges a change, proves the merged result and moves the branch."""
+    """Merges a change, proves the merged result and moves the branch; one that was `sent_back` goes before others."""
     payload: dict[str, object] = {
         "change": change,
         "head": head,
@@ -51,17 +52,21 @@ def merge_job(
         "checks": [list(argv) for argv in checks],
         "accept": list(accept),
     }
-    return _system("change.merge", f"merge-{name}", payload, tries=MERGE_TRIES, degraded=degraded)
+    # It waited its turn already, or whoever changes much would wait for ever behind those who change little.
+    urgency = URGENCY + sent_back
+    return _system("change.merge", f"merge-{name}", payload, tries=MERGE_TRIES, degraded=degraded, urgency=urgency)
 
 
-def _system(kind: str, name: str, payload: dict[str, object], *, tries: int, degraded: bool) -> Job:
+def _system(
+    kind: str, name: str, payload: dict[str, object], *, tries: int, degraded: bool, urgency: int = URGENCY
+) -> Job:
     return Job(
         name=name,
         kind=kind,
         payload=payload,
         scope=Scope(degraded=degraded),
         priority=URGENCY,
-        urgency=URGENCY,
+        urgency=urgency,
         timeout=kinds.get(kind).timeout,
         requires=(),
         max_attempts=tries,

@@ -3,9 +3,9 @@
 from paddock.core.findings import FindingState
 from paddock.core.reviewing import Rules
 from paddock.store.operations import Operations
-from paddock.store.ops import judging, reviewing
+from paddock.store.ops import judging, reviewing, reviewing_pace
 from paddock.store.ops.reading import find_project
-from paddock.store.reviews import Finding, FindingFilter, Standing
+from paddock.store.reviews import Finding, FindingFilter, Queued, Standing
 from paddock.store.statements import Tx
 
 
@@ -30,6 +30,14 @@ class ReviewOps(Operations):
 
     async def finding(self, ref: str) -> Finding:
         return await self._read(lambda tx: judging.find(tx, ref))
+
+    async def merge_queue(self, project: str) -> list[Queued]:
+        return await self._read(lambda tx: reviewing_pace.queue(tx, project))
+
+    async def keep_pace(self, now: int) -> int:
+        if not await self._read(lambda tx: reviewing_pace.due(tx, now)):
+            return 0
+        return await self._write(now, reviewing_pace.keep_pace)
 
     async def judge_finding(self, finding: str, state: FindingState, by: str, note: str, now: int) -> Finding:
         return await self._write(now, lambda work: judging.judge(work, finding, state, by, note))

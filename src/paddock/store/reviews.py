@@ -77,6 +77,16 @@ class Standing(Record, frozen=True, kw_only=True):
     stop: str
 
 
+class Queued(Record, frozen=True, kw_only=True):
+    """One change in the merge queue and the job that merges it; `not_before` is when a merge is tried again."""
+
+    change: str
+    job: str
+    name: str
+    running: bool
+    not_before: int
+
+
 class FindingFilter(Record, frozen=True, kw_only=True):
     """Which findings to list; None lets all through."""
 
@@ -102,6 +112,12 @@ class ReviewStore(Protocol):
 
     async def finding(self, ref: str) -> Finding:
         """By its id or the beginning of it. Raises: NotFound, BadInput for a beginning that several have."""
+
+    async def merge_queue(self, project: str) -> list[Queued]:
+        """Who merges and who waits, in order."""
+
+    async def keep_pace(self, now: int) -> int:
+        """Slows dispatch where changes wait for too long, and lets go where they do no more; how many it changed."""
 
     async def judge_finding(self, finding: str, state: FindingState, by: str, note: str, now: int) -> Finding:
         """A person dismisses an open finding, or opens a dismissed one again.

@@ -4,6 +4,7 @@ from typing import Any
 
 from paddock.core.errors import Conflict, NotFound, Refused
 from paddock.core.findings import FindingState
+from paddock.core.limits import Limit
 from paddock.core.reviewing import Rules, parse
 from paddock.core.states import ChangeState, JobState
 from paddock.store.base import Store
@@ -184,7 +185,50 @@ async def keeps_a_review_that_told_too_little_from_passing(store: Store) -> None
     )
 
 
+async def slows_while_changes_wait_and_leaves_other_limits_alone(store: Store) -> None:
+    bench = Reviewed(store)
+    change = await bench.begin(tools=[], fixers=[], slow_after=60, slow_to=2)
+    assert await store.keep_pace(NOW + 60_000) == 0
+    assert await store.keep_pace(NOW + 60_001) == 1
+    assert await store.keep_pace(NOW + 90_000) == 0
+    [level] = await store.levels(NOW)
+    assert (level.name, level.limit.most) == ("project=p,kind=command", 2)
+    await store.decide(change, "ann", "reject", "", NOW)
+    assert await store.keep_pace(NOW + 90_000) == 1
+    assert await store.levels(NOW) == []
+    await bench.submit({"id": "y", "kind": "command", "payload": {"argv": ["true"]}})
+    author = (await bench.beat(bench.w, 1)).granted[0]
+    await bench.beat(bench.w, 0, done(author, change=report(author)))
+    await store.set_limit(Limit(project="p", kind="command", most=7), NOW)
+    assert await store.keep_pace(NOW + 60_001) == 1
+    await store.set_review_rules("p", Rules(), "ann", NOW)
+    assert await store.keep_pace(NOW + 60_001) == 1
+    assert [one.limit.most for one in await store.levels(NOW)] == [7]
+
+
+async def merges_what_was_sent_back_before_what_came_later(store: Store) -> None:
+    bench = Bench(store)
+    await bench.project()
+    who = await bench.agent("a")
+    jobs = [{"id": name, "kind": "command", "payload": {"argv": ["true"]}} for name in ("x", "y", "z")]
+    ids = await bench.submit(*jobs)
+    authors = (await bench.beat(who, 3)).granted
+    await bench.beat(who, 0, *(done(author, change=report(author)) for author in authors))
+    for author in authors:
+        await store.decide((await store.change(author.id)).id, "ann", "approve", "", NOW)
+    assert [one.name for one in await store.merge_queue("p")] == ["x", "y", "z"]
+    await bench.run(who, status="failed", code="conflict", result={"paths": ["f"]})
+    again = (await bench.beat(who, 1, lanes=("p|command|",))).granted[0]
+    await bench.beat(who, 0, done(again, change=report(again, "e")))
+    await store.decide((await store.change(ids["x"])).id, "ann", "approve", "", NOW)
+    assert [one.name for one in await store.merge_queue("p")] == ["x", "y", "z"]
+    assert [job.name for job in (await bench.beat(who, 1)).granted] == ["merge-x"]
+    assert [one.running for one in await store.merge_queue("p")] == [True, False, False]
+
+
 CHECKS: tuple[Check, ...] = (
+    slows_while_changes_wait_and_leaves_other_limits_alone,
+    merges_what_was_sent_back_before_what_came_later,
     mends_what_a_review_found_and_looks_again,
     ends_when_rounds_fix_nothing,
     ends_after_its_rounds_though_each_mends_something,

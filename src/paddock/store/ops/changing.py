@@ -109,6 +109,7 @@ def advance(work: Work, change_id: str) -> None:
         project.checks,
         author.accept,
         degraded=_degraded(author),
+        sent_back=max(0, author.attempt - 1),
     )
     # A new approval after the queue gave up asks for another go.
     key = f"merge:{change.id}:{max((row['at'] for row in approvals), default=change.head)}"

@@ -14,7 +14,15 @@ from paddock.store.statements import Tx
 def set_rules(work: Work, project: str, rules: Rules, by: str) -> None:
     """Sets how a project's changes are reviewed, open ones too. Raises: NotFound."""
     find_project(work.tx, project)
-    work.tx.run("set_review_rules", project=project, rules=to_json(rules), by=by, now=work.now)
+    work.tx.run(
+        "set_review_rules",
+        project=project,
+        rules=to_json(rules),
+        by=by,
+        now=work.now,
+        slow_after=rules.slow_after,
+        slow_to=rules.slow_to,
+    )
     work.journal("review.rules", project=project, by=by)
     for row in work.tx.all("open_changes"):
         if row["project"] == project:

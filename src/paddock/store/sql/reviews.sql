@@ -2,8 +2,23 @@
 SELECT rules FROM review_rules WHERE project = :project;
 
 -- name: set_review_rules
-INSERT INTO review_rules (project, rules, by, updated) VALUES (:project, :rules, :by, :now)
-ON CONFLICT (project) DO UPDATE SET rules = excluded.rules, by = excluded.by, updated = excluded.updated;
+INSERT INTO review_rules (project, rules, by, updated, slow_after, slow_to)
+VALUES (:project, :rules, :by, :now, :slow_after, :slow_to)
+ON CONFLICT (project) DO UPDATE SET rules = excluded.rules, by = excluded.by, updated = excluded.updated,
+    slow_after = excluded.slow_after, slow_to = excluded.slow_to;
+
+-- name: paces
+SELECT project, slow_after, slow_to, slowed, (SELECT min(created) FROM changes
+    WHERE changes.project = review_rules.project AND changes.state IN ('open', 'approved')) AS oldest
+FROM review_rules WHERE slow_after > 0 OR slowed <> 0;
+
+-- name: set_slowed
+UPDATE review_rules SET slowed = :slowed WHERE project = :project;
+
+-- name: merge_queue
+SELECT id, name, subject, state, not_before FROM jobs
+WHERE (state = 'ready' AND lane = :lane) OR (state = 'leased' AND exclusive = :key)
+ORDER BY CASE WHEN state = 'leased' THEN 0 ELSE 1 END, urgency DESC, id;
 
 -- name: add_review
 INSERT INTO reviews (job, change, head, agent, own, reviewers, found, more, fixed, at)
