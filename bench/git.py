@@ -80,7 +80,7 @@ def measure(place: Place, agents: Sequence[int] = AGENTS) -> Report:
 
 def _race(place: Place, name: str, agents: int, tasks: int, what: str = "race") -> Race:
     folder = place.folder(f"{what}-{name}-{agents}")
-    url = remote(folder / "remote.git", tasks)
+    url = remote(folder / "remote.git", tasks, protocol="branch" if name == "branch" else "")
     found = race(name, str(url), folder, agents)
     told = f"{found.claims} claims, p50 {found.p50:.0f} ms, {found.pushes_per_claim:.2f} pushes"
     say(f"git: {name} {agents}/{tasks}: {told}")
@@ -160,7 +160,7 @@ def _floor(place: Place) -> float:
     return quantile(took, 0.5)
 
 
-def remote(path: Path, tasks: int, done: int = 0) -> Path:
+def remote(path: Path, tasks: int, done: int = 0, protocol: str = "") -> Path:
     """A bare repository with so many tasks open, and so many done."""
     path.mkdir()
     _git(path, "init", "--quiet", "--bare", "--initial-branch=main")
@@ -173,10 +173,12 @@ def remote(path: Path, tasks: int, done: int = 0) -> Path:
     if done:
         below["completed"] = tree([("40000", "bench", folders[1].id)])
         made.append(below["completed"])
-    agents = tree(("40000", name, one.id) for name, one in below.items())
+    chosen = make("blob", dumps({"coordination": {"protocol": protocol}} if protocol else {}).encode())
+    rows = [("40000", name, one.id) for name, one in below.items()]
+    agents = tree([*rows, *([("100644", "paddock.toon", chosen.id)] if protocol else [])])
     root = tree([("40000", ".agents", agents.id)])
     commit = _commit("Begin", root.id)
-    objects = [*(blob for _, blob in (*opened, *finished)), *made, agents, root, commit]
+    objects = [*(blob for _, blob in (*opened, *finished)), *made, chosen, agents, root, commit]
     push = Push([Update("refs/heads/main", ZERO, commit.id)], objects)
     seen = Remote(str(path)).exchange(lambda _refs: push)
     assert seen.report is not None and seen.report.ok, seen.report

@@ -44,7 +44,7 @@ class Late(Remote):
 def late(repo: Repo, tmp_path: Path, times: int = 10_000) -> Fleet:
     """A fleet that loses so many races: the task it goes for is always taken just before."""
     rival = fleet_at(repo, tmp_path / "rival")
-    left = [times]
+    left, monkey = [times], pytest.MonkeyPatch()
     fleet = fleet_at(repo, tmp_path / "late")
 
     def faster() -> None:
@@ -52,7 +52,7 @@ def late(repo: Repo, tmp_path: Path, times: int = 10_000) -> Fleet:
         if left[0] and wanted:
             left[0] -= 1
             key = wanted[-1].record.key
-            rival.planner.best = lambda free: [key] if key in free else free  # type: ignore[method-assign]
+            monkey.setattr(rival.planner, "best", lambda free, _lost=0: [key] if key in free else free)
             claim(rival, Agent(name=f"fast-{left[0]}"))
 
     fleet.remote = Late(str(repo.path), faster)

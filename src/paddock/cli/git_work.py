@@ -74,7 +74,7 @@ def claim(found: argparse.Namespace) -> int:
         return 0
     from paddock.gitnative.hold import hold
 
-    env = {"PADDOCK_TASK": got.record.key, "PADDOCK_TOKEN": got.token, "PADDOCK_AGENT": agent.name}
+    env = {"AGENT_TASK": got.record.key, "AGENT_TOKEN": got.token, "AGENT_NAME": agent.name}
     return hold(fleet, agent, got.record.key, found.command, {**os.environ, **env}, found.beat, say)
 
 

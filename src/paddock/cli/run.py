@@ -4,7 +4,9 @@ from pathlib import Path
 
 from paddock.cli import args
 
-EXAMPLE = "PADDOCK_TOKEN=$(paddock token mint) paddock run --name build-host-3 --slots 4"
+EXAMPLE = """\
+PADDOCK_TOKEN=$(paddock token mint) paddock run --name build-host-3 --slots 4
+paddock run --source git --help   # an agent without a control plane"""
 SETTINGS = (
     "name",
     "state",
@@ -27,6 +29,10 @@ SETTINGS = (
 
 def main(verb: str, words: list[str]) -> int:
     """Runs until it is told to stop or the control plane says so."""
+    if any(word == "--source" or word.startswith("--source=") for word in words):
+        from paddock.cli import git_run
+
+        return git_run.main(verb, words)
     parser = args.for_verb(verb, EXAMPLE)
     args.add_settings(parser, *SETTINGS)
     settings = args.settings_of(args.read(parser, words))

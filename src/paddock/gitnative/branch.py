@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from paddock.gitnative import edit, layouts, records, toon
 from paddock.gitnative.board import Board
 from paddock.gitnative.claiming import Claimed, Missed
-from paddock.gitnative.errors import ClaimLost, GitUnreachable
+from paddock.gitnative.errors import ClaimLost, GitUnreachable, ProtocolChanged
 from paddock.gitnative.fleet import Agent, Fleet, refusal, unwanted
 from paddock.gitnative.home import Held
 from paddock.gitnative.locks import place
@@ -59,6 +59,7 @@ def claim(fleet: Fleet, agent: Agent, want: Filter | None = None, tries: int = T
     fleet.pause(fleet.rng.random() * conflict_rate(fleet))
     for attempt in range(1, tries + 1):
         state = _State.fetch(fleet)
+        fleet.trust.check_writer(state.stored, agent.sign is not None)
         ready = fleet.planner.ready(state.stored, frozenset(), want or Filter())
         if not ready:
             fleet.events.note("idle", agent=agent.name)
@@ -188,9 +189,10 @@ class _State:
         with place(fleet.home.places, PLACES):
             refs = fleet.remote.refs()
         view = fleet.view(refs)
-        branch, tip = fleet.tip(view)
-        stored = fleet.mirror.board(tip) or fleet.mirror.sync(branch, tip)
-        fleet.coordination = stored.coordination
+        branch, _ = fleet.tip(view)
+        stored = fleet.board(view)
+        if stored.coordination.protocol != "branch":
+            raise ProtocolChanged
         return cls(fleet=fleet, branch=branch, tip=stored.tip, stored=stored)
 
     def text(self, task: Task) -> str:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from paddock.gitnative.errors import GitUnreachable
+from paddock.gitnative.errors import GitUnreachable, ProtocolChanged
 from paddock.gitnative.fleet import Agent, Fleet, refusal, unwanted
 from paddock.gitnative.home import Held
 from paddock.gitnative.locks import try_intent
@@ -132,7 +132,11 @@ class _Claim:
         if stored is None:
             self._stale = True
             return None
+        if stored.coordination.protocol != "refs":
+            raise ProtocolChanged
         view = self._view = fleet.view(refs)
+        fleet.trust.strip(stored, view)
+        fleet.trust.check_writer(stored, self._agent.sign is not None)
         ready = fleet.planner.ready(stored, frozenset(view.completed()), self._want)
         key = self._choose(free_tasks(ready, view), view)
         if key is None:
@@ -169,7 +173,7 @@ class _Claim:
             ranked = by_rank(free, view, self._agent.name)
             self._crowded = ranked is None
             return ranked
-        ordered = at_random(free, self._fleet.planner, self._fleet.rng)
+        ordered = at_random(free, self._fleet.planner, self._fleet.rng, self._pushes)
         if self._looks >= PATIENCE:
             return ordered[0]
         for key in ordered:

@@ -22,8 +22,8 @@ def overview(fleet: Fleet) -> dict[str, Any]:
     """
     view, stored = fleet.look()
     held = view.held()
-    stood = stalls.observe(fleet, held)
-    states = _states(stored, view, {key for key, seconds in stood.items() if seconds >= STALLED})
+    stood = stalls.watch(fleet, view)
+    states = _states(stored, view, {key for key in held if stood[key] >= STALLED})
     projects: dict[str, dict[str, Any]] = {}
     for key, state in states.items():
         row = projects.setdefault(key.partition("/")[0], dict.fromkeys(_STATES, 0))

@@ -38,3 +38,11 @@ class ClaimLost(Stale):
 
     code = "claim_lost"
     hint = "stop working on it; nothing that is written for it now counts"
+
+
+class ProtocolChanged(PaddockError):
+    """The repository has chosen another protocol meanwhile."""
+
+    code = "protocol_changed"
+    retryable = True
+    hint = "try again: the next try goes by the new one"

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from paddock.gitnative import records
 from paddock.gitnative.errors import GitRefused
 from paddock.gitnative.events import Events
@@ -18,6 +20,7 @@ from paddock.gitnative.records import Record
 from paddock.gitnative.refs import View, default_branch, view_of
 from paddock.gitnative.remote import Remote
 from paddock.gitnative.selection import Planner
+from paddock.gitnative.signing import Trust
 
 # Pushes at a time of all agents on this host: more would only see refs that have changed when their turn comes.
 PLACES = 4
@@ -59,6 +62,7 @@ class Fleet:
         remote.borrow = home.mirror
         self.events = Events(home.events, clock)
         self.planner = Planner()
+        self.trust = Trust(home, self.mirror)
         self.coordination = Coordination()
         self.clock = clock
         self.pause = pause
@@ -94,26 +98,33 @@ class Fleet:
         return branch, view.heads[branch]
 
     def known(self, view: View) -> Stored | None:
-        """The tasks at the tip of this view, when this host has read them."""
-        return self._settings(self.mirror.board(self.tip(view)[1]))
+        """The tasks at the tip of this view, when this host has read and judged all that it takes to go by them."""
+        stored = self.mirror.board(self.tip(view)[1])
+        return self._trusted(stored, view) if stored is not None and self.trust.knows(stored, view) else None
 
     def board(self, view: View) -> Stored:
-        """The tasks at the tip of this view, or of a later one, fetched when this host lacks them."""
+        """The tasks at the tip of this view, or of a later one, fetched when this host lacks them.
+
+        Raises: NotSigned, SignersChanged.
+        """
         branch, tip = self.tip(view)
         stored = self.mirror.board(tip) or self.mirror.sync(branch, tip)
-        self._settings(stored)
-        return stored
+        self.trust.judge(stored, view)
+        return self._trusted(stored, view)
 
-    def _settings(self, stored: Stored | None) -> Stored | None:
-        if stored is not None:
-            self.coordination = stored.coordination
+    def _trusted(self, stored: Stored, view: View) -> Stored:
+        self.coordination = stored.coordination
+        self.trust.strip(stored, view)
         return stored
 
     def look(self) -> tuple[View, Stored]:
         """The refs and the tasks as they are now, read with the right to read alone."""
         refs = self.remote.refs()
         stored = self.board(self.view(refs))
-        return self.view(refs), stored
+        view = self.view(refs)  # the settings that were just read may say that the refs are elsewhere
+        self.trust.judge(stored, view)
+        self.trust.strip(stored, view)
+        return view, stored
 
     def commit(self, agent: Agent, message: str, *parents: str) -> Object:
         """A commit of an agent's without files."""
@@ -126,7 +137,8 @@ class Fleet:
 
     def recorded(self, agent: Agent, record: Record, *parents: str, minutes: int = 0) -> Object:
         """A commit that carries a record."""
-        return self.commit(agent, records.message(record, minutes), *parents)
+        unique = msgspec.structs.replace(record, nonce=secrets.token_hex(6))
+        return self.commit(agent, records.message(unique, minutes), *parents)
 
     def now(self) -> str:
         """This moment as people write it."""

@@ -1,5 +1,6 @@
 """The supervisor of a command that works on a task: it renews the claim, for agents forget to."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -68,7 +69,8 @@ def hold(
     if code == 0:
         verbs.complete(fleet, agent, key)
         return 0
-    verbs.release(fleet, agent, key, reason=f"its command ended with {code}")
+    with contextlib.suppress(ClaimLost):  # the command has ended it itself
+        verbs.release(fleet, agent, key, reason=f"its command ended with {code}")
     return code if code > 0 else 128 - code
 
 

@@ -12,7 +12,7 @@ from paddock.gitnative.home import Held
 from paddock.gitnative.objects import EMPTY_TREE, ZERO, Object
 from paddock.gitnative.protocol import Push, Update
 from paddock.gitnative.records import Record
-from paddock.gitnative.refs import DONE, HELD, OPENED, View
+from paddock.gitnative.refs import DONE, HELD, OPENED, PARKED, View
 
 # Pushes of one write to a remote that fails or refuses; the last one is some twenty seconds after the first.
 TRIES = 9
@@ -24,9 +24,12 @@ def beat(fleet: Fleet, agent: Agent, key: str, token: str = "") -> str:
 
     Raises: ClaimLost, GitUnreachable, GitRefused.
     """
-    before, known = _holder(fleet, agent, key, token)
-    record = msgspec.structs.replace(before, state=records.WORKING, at=fleet.now())
-    made = _Move(fleet, agent, record, known, lambda _view, _commit: []).run()
+    with fleet.home.alone(key, agent.name):
+        before, known = _holder(fleet, agent, key, token)
+        if before.state == records.COMPLETED:
+            return known[0]
+        record = msgspec.structs.replace(before, state=records.WORKING, at=fleet.now())
+        made = _Move(fleet, agent, record, known, lambda _view, _commit: []).run()
     fleet.events.note("beat", agent=agent.name, task=key)
     return made
 
@@ -36,12 +39,13 @@ def complete(fleet: Fleet, agent: Agent, key: str, token: str = "", **told: str)
 
     Raises: ClaimLost, GitUnreachable, GitRefused.
     """
-    before, known = _holder(fleet, agent, key, token)
-    if before.state == records.COMPLETED:
-        return known[0]
-    record = msgspec.structs.replace(before, state=records.COMPLETED, at=fleet.now(), **told)
-    made = _Move(fleet, agent, record, known, lambda view, commit: [view.marked(key, DONE, commit.id)]).run()
-    fleet.home.drop(key, agent.name)
+    with fleet.home.alone(key, agent.name):
+        before, known = _holder(fleet, agent, key, token)
+        if before.state == records.COMPLETED:
+            return known[0]
+        record = msgspec.structs.replace(before, state=records.COMPLETED, at=fleet.now(), **told)
+        made = _Move(fleet, agent, record, known, lambda view, commit: [view.marked(key, DONE, commit.id)]).run()
+        fleet.home.drop(key, agent.name)
     fleet.events.note("completed", agent=agent.name, task=key, epoch=record.epoch)
     return made
 
@@ -51,16 +55,43 @@ def release(fleet: Fleet, agent: Agent, key: str, token: str = "", reason: str =
 
     Raises: ClaimLost, GitUnreachable, GitRefused.
     """
-    before, known = _holder(fleet, agent, key, token)
-    record = msgspec.structs.replace(before, state=records.RELEASED, at=fleet.now(), reason=reason[:1_000])
-
-    def marks(view: View, commit: Object) -> list[Update]:
-        return [view.marked(key, OPENED, commit.id, epoch=record.epoch, losses=record.losses)]
-
-    made = _Move(fleet, agent, record, known, marks).run()
-    fleet.home.drop(key, agent.name)
+    with fleet.home.alone(key, agent.name):
+        before, known = _working(fleet, agent, key, token)
+        record = msgspec.structs.replace(before, state=records.RELEASED, at=fleet.now(), reason=reason[:1_000])
+        made = _Move(fleet, agent, record, known, _set_mark(record, OPENED)).run()
+        fleet.home.drop(key, agent.name)
     fleet.events.note("released", agent=agent.name, task=key, reason=reason[:200])
     return made
+
+
+def fail(fleet: Fleet, agent: Agent, key: str, reason: str) -> str:
+    """Gives back a task that failed: it counts as a loss, and after too many of them the task waits for a person.
+
+    Raises: ClaimLost, GitUnreachable, GitRefused.
+    """
+    with fleet.home.alone(key, agent.name):
+        before, known = _working(fleet, agent, key, "")
+        losses = before.losses + 1
+        state, word = (
+            (PARKED, records.PARKED) if losses >= fleet.coordination.max_losses else (OPENED, records.RELEASED)
+        )
+        record = msgspec.structs.replace(before, state=word, losses=losses, at=fleet.now(), reason=reason[:1_000])
+        made = _Move(fleet, agent, record, known, _set_mark(record, state)).run()
+        fleet.home.drop(key, agent.name)
+    fleet.events.note("parked" if state == PARKED else "released", agent=agent.name, task=key, reason=reason[:200])
+    return made
+
+
+def _set_mark(record: Record, state: str) -> _Marks:
+    return lambda view, commit: [view.marked(record.key, state, commit.id, epoch=record.epoch, losses=record.losses)]
+
+
+def _working(fleet: Fleet, agent: Agent, key: str, token: str) -> tuple[Record, tuple[str, ...]]:
+    """What the lock says of a task that is not done yet."""
+    record, known = _holder(fleet, agent, key, token)
+    if record.state == records.COMPLETED:
+        raise lost(fleet, agent, key)
+    return record, known
 
 
 def lost(fleet: Fleet, agent: Agent, key: str) -> ClaimLost:

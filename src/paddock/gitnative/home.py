@@ -51,6 +51,14 @@ class Home:
         """Notes a claim, before it is asked for: whoever dies in between finds it again."""
         replace(self._held(held.record.key, held.record.agent), msgspec.json.encode(held), durable=False)
 
+    @contextlib.contextmanager
+    def alone(self, key: str, agent: str) -> Iterator[None]:
+        """Keeps other processes of this agent from writing to the same task meanwhile."""
+        path = self._held(key, agent).with_suffix(".lock")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with locked(path):
+            yield
+
     def drop(self, key: str, agent: str) -> None:
         """Forgets a claim."""
         self._held(key, agent).unlink(missing_ok=True)

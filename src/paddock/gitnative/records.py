@@ -33,6 +33,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     branch: Short = ""
     head: Short = ""
     reason: Short = ""
+    # Of chance, so that no two writes are the same commit: whose of two equal ones was taken nobody could tell.
+    nonce: Short = ""
 
     @property
     def key(self) -> str:

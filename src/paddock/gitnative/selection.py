@@ -8,8 +8,8 @@ from paddock.gitnative.board import Board
 from paddock.gitnative.mirror import Stored
 from paddock.gitnative.refs import FREE, OPENED, View
 
-# Of tasks less urgent than the first, so many are chosen from when nobody is announced.
-LEAST_CHOICE = 8
+# Of tasks less urgent than the first, so many at most are chosen from by an agent that loses.
+LARGEST_CHOICE = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +19,8 @@ class Filter:
     project: str = ""
     role: str = ""
     min_priority: int = 0
+    # Only those that say what to run.
+    runnable: bool = False
 
 
 class Planner:
@@ -43,15 +45,17 @@ class Planner:
     def _wanted(self, stored: Stored, key: str, want: Filter) -> bool:
         task = stored.tasks[key]
         fits = (not want.project or task.project == want.project) and (not task.role or task.role == want.role)
+        if want.runnable and not task.run:
+            return False
         return fits and self._urgent[key] >= want.min_priority and (not want.role or task.role in ("", want.role))
 
-    def best(self, free: Sequence[str]) -> Sequence[str]:
-        """Those that are as urgent as the first, and a few more where these are few."""
+    def best(self, free: Sequence[str], lost: int = 0) -> Sequence[str]:
+        """Those that are as urgent as the first; after losses, twice as many as before each time, urgent or not."""
         if not free:
             return free
         top = self._urgent[free[0]]
         same = next((at for at, key in enumerate(free) if self._urgent[key] < top), len(free))
-        return free[: max(same, LEAST_CHOICE)]
+        return free[: max(same, min(LARGEST_CHOICE, 2**lost))]
 
 
 def free_tasks(ready: Sequence[str], view: View) -> list[str]:
@@ -73,7 +77,10 @@ def by_rank(free: Sequence[str], view: View, agent: str) -> str | None:
     return free[rank] if rank < len(free) else None
 
 
-def at_random(free: Sequence[str], planner: Planner, rng: random.Random) -> list[str]:
-    """The most urgent in an order of chance, so that agents who do not know of each other seldom meet."""
-    best = planner.best(free)
-    return rng.sample(best, len(best))
+def at_random(free: Sequence[str], planner: Planner, rng: random.Random, lost: int) -> list[str]:
+    """The most urgent in an order of chance, so that agents who do not know of each other seldom meet; then a few more.
+
+    `lost` is how often others were faster: then there is no hurry to stand where everybody stands.
+    """
+    best = planner.best(free, lost)
+    return [*rng.sample(best, len(best)), *free[len(best) : len(best) + LARGEST_CHOICE]]

@@ -10,6 +10,8 @@ from pathlib import Path
 from paddock.core.errors import BadInput, Refused
 from paddock.gitnative import gitrun
 from paddock.gitnative.home import Home
+from paddock.gitnative.mirror import Mirror, Stored
+from paddock.gitnative.refs import View
 
 _NAMESPACE = "git"
 TIMEOUT = 30.0
@@ -80,25 +82,67 @@ def verify(git_dir: Path, commit: str, signers: str) -> str:
     return said.partition(" for ")[2].partition(" with ")[0]
 
 
-def check_board(home: Home, git_dir: Path, tip: str, signers: str) -> None:
-    """Holds the tip of the coordination branch against the signers that this host knows.
+class Trust:
+    """What this host believes of one remote. Without a list of signers it believes everything.
 
     The list stands in the branch itself, so the first one that is seen is believed; from then on a list counts only if
-    its commit is signed by one of the list before. Raises: NotSigned, SignersChanged.
+    its commit is signed by one of the list before. Who signs the tip signs its whole tree, every task in it.
     """
-    with home.notes("signers") as notes:
-        known = notes.get("signers")
-        if notes.get("tip") == tip and known == signers:
-            return
-        before = str(known) if known else signers
-        if not before:
-            return
-        try:
-            verify(git_dir, tip, before)
-        except NotSigned as error:
-            if known and known != signers:
-                raise SignersChanged(hint=SignersChanged.hint) from error
-            raise
-        if not signers:
-            raise SignersChanged("the list of allowed signers is gone")
-        notes.update(tip=tip, signers=signers)
+
+    def __init__(self, home: Home, mirror: Mirror) -> None:
+        self._home = home
+        self._mirror = mirror
+        self._tips: set[str] = set()
+        self._claims: dict[str, bool] = {}
+        # The list that the claims were held against.
+        self._signers = ""
+
+    def knows(self, stored: Stored, view: View) -> bool:
+        """Whether everything was judged already that a decision by this view takes."""
+        return stored.tip in self._tips and (
+            not stored.signers or all(oid in self._claims for oid in view.done.values())
+        )
+
+    def judge(self, stored: Stored, view: View) -> None:
+        """Judges the tip, and the completions that are not in the files yet.
+
+        Raises: NotSigned, SignersChanged for the tip; a completion that nobody signed only does not count.
+        """
+        if stored.tip not in self._tips:
+            self._check_tip(stored)
+            self._tips.add(stored.tip)
+        if stored.signers != self._signers:
+            self._claims, self._signers = {}, stored.signers
+        unknown = [oid for oid in view.done.values() if oid not in self._claims] if stored.signers else []
+        self._mirror.commits(unknown)
+        for oid in unknown:
+            try:
+                verify(self._mirror.path, oid, stored.signers)
+                self._claims[oid] = True
+            except NotSigned:
+                self._claims[oid] = False
+
+    def strip(self, stored: Stored, view: View) -> None:
+        """Takes completions out of a view that nobody has signed who may."""
+        if stored.signers:
+            view.done = {key: oid for key, oid in view.done.items() if self._claims.get(oid)}
+
+    def check_writer(self, stored: Stored, signs: bool) -> None:
+        """Raises: NotSigned when whoever writes here must sign and does not."""
+        if stored.signers and not signs:
+            raise NotSigned("claims are signed in this repository", hint="name your key: --sign KEY")
+
+    def _check_tip(self, stored: Stored) -> None:
+        with self._home.notes("signers") as notes:
+            known = str(notes.get("signers") or "")
+            if not known and not stored.signers:
+                return
+            try:
+                verify(self._mirror.path, stored.tip, known or stored.signers)
+            except NotSigned as error:
+                if known and known != stored.signers:
+                    raise SignersChanged from error
+                raise
+            if not stored.signers:
+                raise SignersChanged("the list of allowed signers is gone")
+            notes.update(signers=stored.signers)

@@ -37,11 +37,11 @@ def steady() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def observe(fleet: Fleet, at: Mapping[str, str], now: float | None = None) -> dict[str, float]:
-    """Seconds for which this host has seen each ref at its present commit."""
+def observe(fleet: Fleet, at: Mapping[str, str], now: float | None = None, *, name: str = "seen") -> dict[str, float]:
+    """Seconds for which this host has seen each ref at its present commit; each `name` remembers refs of its own."""
     moment = steady() if now is None else now
     boot = _BOOT.read_text().strip() if _BOOT.exists() else ""
-    with fleet.home.notes("seen") as notes:
+    with fleet.home.notes(name) as notes:
         seen = notes.get("refs") if notes.get("boot") == boot else {}
         seen = seen if isinstance(seen, dict) else {}
         kept: dict[str, list[Any]] = {}
@@ -53,6 +53,12 @@ def observe(fleet: Fleet, at: Mapping[str, str], now: float | None = None) -> di
     return {ref: moment - float(since) for ref, (_, since) in kept.items()}
 
 
+def watch(fleet: Fleet, view: View, now: float | None = None) -> dict[str, float]:
+    """Seconds for which this host has seen each held task, and the ref of each announced agent, stand still."""
+    agents = {view.agent_ref(name): oid for name, oid in view.agents.items()}
+    return observe(fleet, {**view.held(), **agents}, now)
+
+
 def release_stalled(fleet: Fleet, agent: Agent, minutes: float = 30.0, now: float | None = None) -> Swept:
     """Ends the claims that this host has seen stand still for so many minutes, and forgets agents that stand still.
 
@@ -60,7 +66,7 @@ def release_stalled(fleet: Fleet, agent: Agent, minutes: float = 30.0, now: floa
     """
     view, _ = fleet.look()
     held = view.held()
-    stood = observe(fleet, {**held, **{view.agent_ref(name): oid for name, oid in view.agents.items()}}, now)
+    stood = watch(fleet, view, now)
     stale = {key: held[key] for key in held if stood[key] >= minutes * 60}
     texts = fleet.mirror.commits(stale.values())
     released: list[str] = []

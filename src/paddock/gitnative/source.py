@@ -1,0 +1,133 @@
+"""Tasks of a git remote as jobs of an agent: claimed, turned into orders, told as done, failed or given back."""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from paddock.core.errors import PaddockError
+from paddock.core.job import Files, Scope
+from paddock.gitnative import holding, presence, protocols, settle
+from paddock.gitnative.claiming import Claimed
+from paddock.gitnative.fleet import Agent, Fleet
+from paddock.gitnative.selection import Filter
+from paddock.gitnative.tasks import Task
+from paddock.wire.messages import Base, JobOrder, Limits, Outcome
+
+_OTHER = re.compile(r"[^a-z0-9_-]+")
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What an agent does with its tasks. `argv` runs tasks that say none themselves; empty: those are not taken."""
+
+    want: Filter
+    argv: Sequence[str] = ()
+    degraded: bool = False
+    stall_minutes: float = 30.0
+    # Completed tasks that lie as refs before they are folded into files; 0: never.
+    settle_at: int = 200
+
+
+class GitSource:
+    """Jobs from one remote for one agent."""
+
+    def __init__(self, fleet: Fleet, agent: Agent, work: Work) -> None:
+        self._fleet = fleet
+        self._agent = agent
+        self._work = work
+        self._keys: dict[str, str] = {}
+
+    def begin(self) -> None:
+        """Announces the agent, and gives back what an earlier process of it held.
+
+        Raises: GitUnreachable, GitRefused.
+        """
+        verbs = protocols.of(self._fleet)
+        for held in self._fleet.home.all_held(self._agent.name):
+            try:
+                verbs.release(self._fleet, self._agent, held.record.key, reason="its agent has started again")
+            except PaddockError:
+                self._fleet.home.drop(held.record.key, self._agent.name)
+        if verbs is protocols.REFS:
+            presence.announce(self._fleet, self._agent)
+
+    def take(self) -> JobOrder | None:
+        """Claims a task; while there is none, ends claims that stand still and folds what is done into files.
+
+        Raises: GitUnreachable, GitRefused.
+        """
+        verbs = protocols.of(self._fleet)
+        got = verbs.claim(self._fleet, self._agent, self._work.want)
+        if not isinstance(got, Claimed):
+            verbs.release_stalled(self._fleet, self._agent, self._work.stall_minutes)
+            if verbs is protocols.REFS and self._work.settle_at:
+                settle.settle(self._fleet, self._agent, least=self._work.settle_at)
+            return None
+        view, stored = self._fleet.look()
+        branch, _ = self._fleet.tip(view)
+        order = self._order(got, stored.tasks[got.record.key], branch)
+        self._keys[order.job] = got.record.key
+        return order
+
+    def _order(self, got: Claimed, task: Task, branch: str) -> JobOrder:
+        argv = list(task.run.get("argv") or self._work.argv)
+        write = tuple(task.run.get("write") or ("**",))
+        now = int(self._fleet.clock() * 1_000)
+        env = {"AGENT_TASK": task.key, "AGENT_TASK_FILE": task.path, "AGENT_NAME": self._agent.name}
+        return JobOrder(
+            job=job_name(task.key),
+            name=task.key[-128:],
+            kind="command",
+            project=task.project,
+            agent=self._agent.name[:64],
+            agent_key="",
+            generation=0,
+            attempt=got.record.losses + 1,
+            epoch=got.record.epoch,
+            nonce=secrets.token_hex(8),
+            nbf=now,
+            exp=now + DAY_MS,
+            base=Base(repo=self._fleet.remote.url, branch=branch),
+            payload={"argv": argv, "env": env, "message": f"{task.id}: {task.title}"},
+            scope=Scope(files=Files(write=write), degraded=self._work.degraded),
+            limits=Limits(wall_s=task.run.get("timeout", 3_600)),
+        )
+
+    def renew(self, order: JobOrder) -> None:
+        """Raises: ClaimLost, GitUnreachable, GitRefused."""
+        protocols.of(self._fleet).beat(self._fleet, self._agent, self._keys[order.job])
+
+    def end(self, order: JobOrder, outcome: Outcome) -> None:
+        """Completes the task, or gives it back; one that fails counts as a loss, so that it is not tried for ever.
+
+        Raises: ClaimLost, GitUnreachable, GitRefused.
+        """
+        key = self._keys.pop(order.job)
+        verbs = protocols.of(self._fleet)
+        if outcome.status == "done":
+            change = outcome.change
+            told = {"branch": change.branch, "head": change.head} if change else {}
+            verbs.complete(self._fleet, self._agent, key, **told)
+            return
+        reason = f"{outcome.status}: {outcome.code} {outcome.detail}".strip()
+        if outcome.status in ("failed", "refused") and verbs is protocols.REFS:
+            holding.fail(self._fleet, self._agent, key, reason)
+        else:
+            verbs.release(self._fleet, self._agent, key, reason=reason)
+
+    def leave(self) -> None:
+        """Takes the announcement away.
+
+        Raises: GitUnreachable.
+        """
+        if self._agent.announced:
+            presence.withdraw(self._fleet, self._agent)
+
+
+def job_name(key: str) -> str:
+    """The name of a task's worktrees and branch: what people know it by, and enough to tell it from every other."""
+    words = _OTHER.sub("-", key.lower()).strip("-_")[:48]
+    return f"{words}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"

@@ -1,0 +1,81 @@
+"""Refs folded into files, and the refs of what is settled taken away when nobody can rely on them any more."""
+
+from functools import partial
+from pathlib import Path
+
+from gitnative.fleets import agents, at_once, fleet_at, refs_of, remote_with
+from gitnative.taskfiles import path_of, task_text
+from paddock.gitnative import holding, settle, toon
+from paddock.gitnative.claiming import Claimed, Missed, claim
+from paddock.gitnative.fleet import Agent, Fleet
+from support.repos import Repo
+
+OPS = Agent(name="ops")
+
+
+def do(fleet: Fleet, count: int) -> list[str]:
+    done = []
+    for _ in range(count):
+        got = claim(fleet, Agent(name="amy"))
+        assert isinstance(got, Claimed)
+        holding.complete(fleet, Agent(name="amy"), got.record.key, pr_url="https://forge.example/pull/7")
+        done.append(got.record.key)
+    return done
+
+
+def files(repo: Repo) -> set[str]:
+    return {
+        path for path in repo.git("ls-tree", "-r", "--name-only", "main").splitlines() if path.startswith(".agents")
+    }
+
+
+def test_a_plain_checkout_tells_the_truth_after_one_commit(tmp_path: Path) -> None:
+    texts = [task_text("TASK-001"), task_text("TASK-002"), task_text("TASK-003", needs=["TASK-001"], priority=1)]
+    repo = remote_with(tmp_path / "r.git", texts)
+    fleet, before = fleet_at(repo, tmp_path / "home"), repo.git("rev-list", "--count", "main")
+    done = do(fleet, 2)
+    assert settle.settle(fleet, OPS) == (sorted(done), 0)
+    assert files(repo) == {
+        path_of("TASK-001", folder="completed"),
+        path_of("TASK-002", folder="completed"),
+        path_of("TASK-003"),
+    }
+    text = toon.loads(repo.show(path_of("TASK-001", folder="completed")), "x").value
+    assert (text["task"]["status"], text["completion"]["completed_by"]) == ("completed", "amy")
+    assert text["completion"]["pr_url"] == "https://forge.example/pull/7"
+    assert toon.loads(repo.show(path_of("TASK-003")), "x").value["task"]["status"] == "ready"
+    assert int(repo.git("rev-list", "--count", "main")) == int(before) + 1
+    assert repo.show("README.md") == "# Shop"
+    assert settle.settle(fleet, OPS) == ([], 0)
+    got = claim(fleet, Agent(name="bob"))
+    assert isinstance(got, Claimed)
+    assert got.record.task == "TASK-003"
+
+
+def test_refs_go_away_only_after_a_while_and_the_task_stays_done(tmp_path: Path) -> None:
+    repo = remote_with(tmp_path / "r.git", 3)
+    fleet = fleet_at(repo, tmp_path / "home")
+    do(fleet, 3)
+    assert settle.settle(fleet, OPS, now=0.0)[1] == 0
+    assert settle.sweep(fleet, now=599.0) == 0
+    assert len(refs_of(repo)) == 6
+    assert settle.sweep(fleet, now=601.0) == 3
+    assert refs_of(repo) == {}
+    assert isinstance(claim(fleet_at(repo, tmp_path / "other"), Agent(name="bob")), Missed)
+
+
+def test_settling_in_many_places_at_once_settles_each_task_once(tmp_path: Path) -> None:
+    repo = remote_with(tmp_path / "r.git", 4)
+    done = do(fleet_at(repo, tmp_path / "home"), 4)
+    fleets = [(fleet_at(repo, tmp_path / f"h{n}"), agent) for n, agent in enumerate(agents(4))]
+    told = at_once([partial(settle.settle, fleet, agent) for fleet, agent in fleets])
+    assert sorted(key for keys, _ in told for key in keys) == sorted(done)
+    assert files(repo) == {path_of(f"TASK-{n:03}", folder="completed") for n in range(1, 5)}
+
+
+def test_few_completions_wait_for_more(tmp_path: Path) -> None:
+    repo = remote_with(tmp_path / "r.git", 3)
+    fleet, before = fleet_at(repo, tmp_path / "home"), repo.tip()
+    do(fleet, 2)
+    assert settle.settle(fleet, OPS, least=3) == ([], 0)
+    assert repo.tip() == before
