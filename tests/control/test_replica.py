@@ -235,6 +235,9 @@ async def test_drains_and_projects_of_another_replica_are_picked_up(tmp_path: Pa
             other = await Hand.join(here, "a2")
             await other.beat(here)
             await until(lambda: there.fleet.get(other.agent), "the new agent is known")
+            found = there.fleet.get(other.agent)
+            assert found is not None
+            await until(lambda: found.online(there.clock.now()), "and that it was seen, without a look at the store")
         finally:
             await there.replica.stop()
 

@@ -76,7 +76,7 @@ class Bus(Protocol):
     def heard(self) -> AsyncIterator[frozenset[str]]:
         """Yields the topics of which other replicas had news since it last looked, for the one who refreshes caches.
 
-        EVERYTHING is among them after a time without the bus. Sightings of other replicas are no news.
+        EVERYTHING is among them after a time without the bus; there are none when other replicas only saw agents.
         """
 
     def seen(self, sighting: Sighting) -> None:

@@ -167,6 +167,7 @@ class GossipBus(MemoryBus):
         for sighting in frame.sightings:
             if self._outbox.learn(sighting):
                 self._news_of[sighting.agent] = sighting
+                self._heard.raised.set()
         if frame.topics:
             self._note(frame.topics)
         for topic in frame.topics:

@@ -47,6 +47,8 @@ class Replica:
         # Agents to be read from the store: those unknown, and those that changed.
         self._touched: set[str] = set()
         self._all_touched = False
+        # What another replica told of agents that are still to be read.
+        self._unmet: dict[str, Sighting] = {}
         # Idle agents that another replica told of, in case it is no longer there to wake them.
         self._elsewhere = Idle()
         self._task: asyncio.Task[None] | None = None
@@ -186,6 +188,7 @@ class Replica:
 
     async def _listen(self) -> None:
         async for topics in self._control.bus.heard():
+            self._meet(self._control.bus.sightings())
             if EVERYTHING in topics:
                 self._all_touched = True
                 self.due_now()
@@ -235,6 +238,8 @@ class Replica:
             self._control.registry.note(known)
             for idle in lists:
                 idle.put(known, known.free)
+        unmet, self._unmet = self._unmet, {}
+        self._meet(seen for agent, seen in unmet.items() if fleet.get(agent) is not None)
 
     async def _records(self, agents: Iterable[str]) -> list[Agent]:
         found = []
@@ -248,6 +253,7 @@ class Replica:
             agent = self._control.fleet.get(seen.agent)
             if agent is None:
                 self._touched.add(seen.agent)
+                self._unmet[seen.agent] = seen
                 continue
             if seen.last_seen <= agent.last_seen:
                 continue
