@@ -93,6 +93,11 @@ class Beats:
         """Asks for a beat now."""
         self._kicked.set()
 
+    def change(self, **facts: object) -> None:
+        """Tells what has changed about this agent: a hello like the first, in the same session."""
+        self._own_hello = self._hello = msgspec.structs.replace(self._own_hello, **facts)
+        self.kick()
+
     def feel(self, stands: tuple[Check, ...]) -> None:
         """Tells how the checks stand, now and in every hello to come."""
         self._own_hello = msgspec.structs.replace(self._own_hello, health=stands)

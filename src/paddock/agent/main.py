@@ -34,7 +34,7 @@ from paddock.core.ids import ENTROPY_BITS, make
 from paddock.core.kinds import KINDS
 from paddock.core.policy import Policy
 from paddock.runners import INSTANT, RUNNERS
-from paddock.sandbox import Containment, probe
+from paddock.sandbox import Containment, measure, probe
 from paddock.wire.envelope import Envelope
 from paddock.wire.messages import Check, Hello, Outcome
 from paddock.wire.signing import AGENT_HEADER
@@ -42,6 +42,7 @@ from paddock.workspace import recover
 
 _log = logging.getLogger("paddock.agent")
 SWEEP_S = 20.0
+CANARY_S = 900.0
 ACTIVATION_TRIES = 60
 # How long a process that ends goes on trying to tell what its last runs did; the outbox keeps what it could not.
 LAST_WORDS_S = 5.0
@@ -98,11 +99,9 @@ class Agent:
         self._status = Status(config.state / "status.json")
         self._client = Client(config.server)
         policy = LocalPolicy(config.policy, Policy(allow_degraded=config.allow_degraded))
-        allowed = policy.current()
-        contains = contained.cls == "contained" or allowed.allow_degraded
-        # A host that cannot contain offers no kind that must be contained; else it would take and refuse for ever.
-        able = tuple(kind for kind in (*INSTANT, *RUNNERS) if contains or not KINDS[kind].worktree)
-        kinds = tuple(kind for kind in able if (not config.kinds or kind in config.kinds) and kind in allowed.kinds)
+        self._policy, self._contained = policy, contained
+        kinds = self._kinds()
+        self._suspect = asyncio.Event()
         self._health = Health(config.checks, config.check_s, config.check_timeout_s, self._feel)
         hello = Hello(
             name=config.name,
@@ -125,14 +124,15 @@ class Agent:
             agent_key=self._key.keyid,
             generation=identity.generation,
             keys=identity.verifiers(),
-            runs=frozenset(kinds),
-            contains=lambda: contained.cls == "contained",
+            runs=frozenset((*INSTANT, *RUNNERS)) & frozenset(config.kinds or KINDS),
+            contains=lambda: self._contained.cls == "contained",
             policy=policy,
             journal=self._journal,
             now=lambda: time.time_ns() // 1_000_000,
         )
         self._witness = Witness(config.state / "witness.json", identity.keys, identity.verifiers())
         self._beats.on_checkpoint = self._testify
+        self._slots.on_uncontained = self._suspect.set
         self._bearer = asyncio.Event()
         self._beats.on_bearer = self._bearer.set
         self._ending = asyncio.Event()
@@ -160,6 +160,7 @@ class Agent:
             asyncio.create_task(self._beats.run(), name="beat"),
             asyncio.create_task(self._wake(), name="wake"),
             asyncio.create_task(self._sweeps(), name="sweep"),
+            asyncio.create_task(self._canaries(), name="canary"),
         ]
         if self._config.checks:
             tasks.append(asyncio.create_task(self._health.run(), name="health"))
@@ -179,6 +180,38 @@ class Agent:
                 task.cancel()
             await asyncio.gather(ending, *tasks, return_exceptions=True)
         return 0
+
+    def _kinds(self) -> tuple[str, ...]:
+        """The kinds this agent offers.
+
+        A host that cannot contain offers none that must be contained; else it would take and refuse for ever.
+        """
+        allowed = self._policy.current()
+        contains = self._contained.cls == "contained" or allowed.allow_degraded
+        able = (kind for kind in (*INSTANT, *RUNNERS) if contains or not KINDS[kind].worktree)
+        wanted = self._config.kinds or tuple(KINDS)
+        return tuple(kind for kind in able if kind in wanted and kind in allowed.kinds)
+
+    async def _canaries(self) -> None:
+        """Tries again and again whether boxes hold, and at once when a run could not be boxed."""
+        while True:
+            self._status.say("canary", f"boxes {'hold' if self._contained.cls == 'contained' else 'do not hold'}")
+            self._suspect.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CANARY_S * (0.9 + random.random() / 5)):
+                    await self._suspect.wait()
+            self._weigh(await asyncio.to_thread(measure, self._config.work))
+
+    def _weigh(self, found: Containment) -> None:
+        """Takes over what the canary found; what is offered changes with it."""
+        before, self._contained = self._contained, found
+        if found == before:
+            return
+        _log.warning("containment: %s %s", found.cls, found.reason, extra={"action": "containment.changed"})
+        self._status.fact(containment=found.cls, containment_reason=found.reason)
+        self._status.soon()
+        with contextlib.suppress(PaddockError):  # a policy that cannot be read lets nothing start anyway
+            self._beats.change(containment=found.cls, kinds=self._kinds())
 
     def _feel(self, stands: tuple[Check, ...]) -> None:
         """One of the checks has changed."""

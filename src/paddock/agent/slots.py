@@ -22,7 +22,7 @@ from paddock.agent.shipping import Stream
 from paddock.agent.status import Status
 from paddock.core.errors import PaddockError
 from paddock.runners import INSTANT, RUNNERS, Run, Stop
-from paddock.sandbox import job_user
+from paddock.sandbox import NotContained, job_user
 from paddock.wire.keys import Signer
 from paddock.wire.logs import LogChunk
 from paddock.wire.messages import Held, JobOrder, Outcome
@@ -70,6 +70,8 @@ class Slots:
         self._runs: dict[tuple[str, int], Active] = {}
         self._ended: list[tuple[tuple[str, int], Outcome]] = []
         self.agent = ""
+        # Called when a run found that the host cannot contain any more.
+        self.on_uncontained: Callable[[], None] = lambda: None
         self.key: Signer | None = None
 
     @property
@@ -176,6 +178,10 @@ class Slots:
         )
         try:
             return await RUNNERS[order.kind](job)
+        except NotContained as error:  # the host's fault: the job goes back and nobody is blamed
+            self.on_uncontained()
+            detail = f"{error.message}. {error.hint}"[:4_000]
+            return Outcome(job=order.job, epoch=order.epoch, status="refused", code="not_capable", detail=detail)
         except PaddockError as error:
             log.write(f"paddock: {error.message}\n".encode())
             detail = f"{error.message}. {error.hint}" if error.hint else error.message

@@ -1,6 +1,7 @@
 """Who is there: the agents as this process last heard of them. All of it may be lost; the next beats bring it back."""
 
 import base64
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -29,6 +30,7 @@ class Presence:
         "bearer_at",
         "capabilities",
         "checks",
+        "containment",
         "digest",
         "draining",
         "due",
@@ -92,6 +94,7 @@ class Presence:
         self.name = record.name
         self.version = record.version
         self.kinds, self.capabilities = _shared(record.kinds, record.capabilities)
+        self.containment = sys.intern(record.containment)
         self.slots = record.slots
         self.draining = record.draining
         self.labels: Mapping[str, str] = record.labels or _NONE
@@ -129,6 +132,7 @@ class Presence:
             online=self.online(now),
             draining=self.draining,
             ailing=self.ailing,
+            containment=self.containment,
         )
 
 

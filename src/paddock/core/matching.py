@@ -44,6 +44,8 @@ class Candidate:
     running: int
     online: bool
     draining: bool
+    # What it can hold a job in; `none` is a host where nothing is contained.
+    containment: str = ""
     # The health check that keeps it from work, or empty.
     ailing: str = ""
 
@@ -52,7 +54,7 @@ def unfit(agent: Candidate, lane_name: str) -> str:
     """Why this agent can never take the lane as it is now; empty when it can."""
     _, kind, requires = parse_lane(lane_name)
     if kind not in agent.kinds:
-        return f"does not run {kind} jobs"
+        return "cannot contain jobs" if agent.containment == "none" else f"does not run {kind} jobs"
     missing = [word for word in requires if word not in agent.capabilities]
     return f"lacks {', '.join(missing)}" if missing else ""
 

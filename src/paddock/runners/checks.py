@@ -12,7 +12,8 @@ from typing import Any
 from paddock.core import gate
 from paddock.runners import junit
 from paddock.runners.base import Run, RunFailed
-from paddock.runners.process import run_process
+from paddock.runners.boxed import run_boxed
+from paddock.sandbox.beneath import NotPlain, read_beneath
 from paddock.workspace import RepoCache, create, remove
 from paddock.workspace.layout import locked
 
@@ -50,8 +51,7 @@ async def run_checks(
             (out.source / "junit.xml").unlink(missing_ok=True)
             real = [part.replace("{junit}", str(inside)) for part in argv]
             run.log.write(f"$ {' '.join(real)}   # {label} {commit[:12]}\n".encode())
-            launch = await asyncio.to_thread(tree.launch, real, tools=run.tools, binds=[out])
-            ended = await run_process(launch, order.limits, run.log, run.stop)
+            ended = await run_boxed(run, tree, real, binds=[out])
             if ended.why != "exit":
                 raise RunFailed(f"a check was ended: {ended.why}", code=ended.why)
             done.append(_read(tuple(argv), ended.exit_code, out.source / "junit.xml", run))
@@ -61,11 +61,11 @@ async def run_checks(
 
 
 def _read(argv: tuple[str, ...], exit_code: int, path: Path, run: Run) -> Checked:
-    if path.is_symlink() or not path.is_file():
-        return Checked(argv, exit_code, frozenset(), None, 0)
     try:
-        report = junit.parse(path.read_bytes())
-    except junit.BadReport as error:
+        report = junit.parse(read_beneath(path.parent, path.name, junit.MAX_BYTES))
+    except FileNotFoundError:
+        return Checked(argv, exit_code, frozenset(), None, 0)
+    except (junit.BadReport, NotPlain) as error:
         run.log.write(f"paddock: {error}\n".encode())
         return Checked(argv, exit_code, frozenset(), None, 0)
     return Checked(argv, exit_code, frozenset(report.passed), frozenset(report.failed), report.total)

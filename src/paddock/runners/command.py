@@ -9,8 +9,9 @@ import msgspec
 from paddock.core.errors import PaddockError, Stale
 from paddock.core.scope_env import kept
 from paddock.runners.base import SOCKET, Run, outcome, stopped
+from paddock.runners.boxed import run_boxed
 from paddock.runners.disk import FULL, watched
-from paddock.runners.process import Ended, run_process
+from paddock.runners.process import Ended
 from paddock.runners.way_out import LOST, way_out
 from paddock.sandbox import Bind, Egress
 from paddock.wire.messages import ChangeReport, FileChange, JobOrder, Outcome
@@ -68,13 +69,10 @@ async def _start(job: Run, tree: Worktree, env: dict[str, str], agent: Bind, egr
     link = None
     if egress is not None and tree.record.contained:
         env, link = env | egress.env(), egress.theirs.fileno()
-    launch = await asyncio.to_thread(
-        tree.launch, order.payload["argv"], env=env, tools=job.tools, binds=[agent], way_out=link
-    )
     job.began()
     job.say(f"running {' '.join(order.payload['argv'])[:80]}")
     async with watched(job, tree.written):
-        return await run_process(launch, order.limits, job.log, job.stop)
+        return await run_boxed(job, tree, order.payload["argv"], binds=[agent], env=env, way_out=link)
 
 
 async def _conclude(job: Run, cache: RepoCache, tree: Worktree, ended: Ended, snapshot: Snapshot) -> Outcome:

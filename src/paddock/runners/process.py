@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from paddock.core.errors import PaddockError
 from paddock.runners.base import Sink, Stop
-from paddock.sandbox import Launch
+from paddock.sandbox import Launch, started
 from paddock.wire.messages import Limits
 
 CHUNK = 1 << 16
@@ -27,6 +27,8 @@ class Ended:
 
     exit_code: int
     why: str
+    # Whether the program itself ran; a box that could not be made ends before.
+    began: bool = True
 
 
 async def run_process(launch: Launch, limits: Limits, log: Sink, stop: Stop) -> Ended:
@@ -45,12 +47,27 @@ async def run_process(launch: Launch, limits: Limits, log: Sink, stop: Stop) -> 
     except OSError as error:
         raise CannotStart(f"{launch.argv[0]}: {error.strerror}") from None
     finally:
+        report = launch.reports()
         launch.close()
     try:
         why = await _watch(process, limits, log, stop)
     finally:
         await _end(process)
-    return Ended(process.returncode if process.returncode is not None else -1, why)
+        began = _began(report)
+    return Ended(process.returncode if process.returncode is not None else -1, why, began)
+
+
+def _began(report: int) -> bool:
+    """What a box reported, now that nobody writes to it any more."""
+    if report < 0:
+        return True
+    try:
+        os.set_blocking(report, False)
+        return started(os.read(report, CHUNK))
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(report)
 
 
 async def _watch(process: asyncio.subprocess.Process, limits: Limits, log: Sink, stop: Stop) -> str:

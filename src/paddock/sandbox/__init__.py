@@ -1,6 +1,7 @@
 """The fence around a job: what it sees, who it runs as, and the proof that it holds.
 
-    probe(root) -> Containment(cls, overlay, reason, hint)      measured by a canary, once per process
+    probe(root) -> Containment(cls, overlay, reason, hint)      as a canary measured it last
+    measure(root) -> Containment                                 measured anew
     job_user() -> User(uid, gid)                                 never 0
     Box(root, tree, user, overlay, binds, tools, stage, env, cwd)
     launch(box, argv) -> Launch                                  the command vector of a box
@@ -12,11 +13,23 @@ Inside: /workspace (writable), a minimal read-only root, the tools at their own 
 no network, no other process of the host, uid 1000, an environment of a few fixed names plus Box.env.
 """
 
-from paddock.sandbox.box import WORKSPACE, Bind, Box, Overlay, dedupe, default_tools, launch, program, uncontained
+from paddock.sandbox.box import (
+    WORKSPACE,
+    Bind,
+    Box,
+    Overlay,
+    dedupe,
+    default_tools,
+    launch,
+    program,
+    started,
+    uncontained,
+)
 from paddock.sandbox.egress import Egress, Rules
 from paddock.sandbox.errors import NotContained, SandboxError
 from paddock.sandbox.launch import Launch
-from paddock.sandbox.probe import Containment, probe
+from paddock.sandbox.limits import Ceiling
+from paddock.sandbox.probe import Containment, measure, probe
 from paddock.sandbox.rubbish import delete_rubbish
 from paddock.sandbox.user import User, can_reach, job_user
 
@@ -24,6 +37,7 @@ __all__ = [
     "WORKSPACE",
     "Bind",
     "Box",
+    "Ceiling",
     "Containment",
     "Egress",
     "Launch",
@@ -38,7 +52,9 @@ __all__ = [
     "delete_rubbish",
     "job_user",
     "launch",
+    "measure",
     "probe",
     "program",
+    "started",
     "uncontained",
 ]

@@ -2,7 +2,6 @@
 
 import os
 import re
-import resource
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -12,10 +11,11 @@ from pathlib import Path
 
 import msgspec
 
-from paddock.sandbox import seccomp
+from paddock.sandbox import cgroup, seccomp
 from paddock.sandbox.egress import PORT, entry_code
 from paddock.sandbox.errors import NotContained, SandboxError
 from paddock.sandbox.launch import Launch, sealed
+from paddock.sandbox.limits import Ceiling, flags
 from paddock.sandbox.user import User, can_reach
 
 RUN_LABEL = "PADDOCK_RUN"
@@ -25,8 +25,6 @@ SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 TMP = "/tmp"  # noqa: S108 (of the box: a tmpfs of its own)
 HOME = f"{TMP}/home"
 TMP_BYTES = 4 << 30
-MAX_PROCESSES = 4096
-MAX_FILE_BYTES = 8 << 30
 
 _FENCE = (
     "--unshare-user --unshare-pid --unshare-net --unshare-ipc --unshare-uts --unshare-cgroup-try --disable-userns "
@@ -79,6 +77,9 @@ class Box(msgspec.Struct, frozen=True, kw_only=True):
     cwd: Path = WORKSPACE
     # The far end of a run's `Egress`, for a box that has a way out.
     way_out: int | None = None
+    ceiling: Ceiling = Ceiling()
+    # Whether its launch reports whether the job was ever started.
+    reports: bool = False
 
 
 def default_tools() -> tuple[Path, ...]:
@@ -197,22 +198,12 @@ def _steps(box: Box, hidden: dict[Path, Path]) -> list[str]:
     return steps
 
 
-def _limit(kind: int, wanted: int) -> int:
-    """`wanted`, or the host's own ceiling where that is lower."""
-    _, hard = resource.getrlimit(kind)
-    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-
-
 def stage_vector(box: Box, hidden: dict[Path, Path], *, root: bool) -> list[str]:
     """The part of the vector before bwrap: limits, mounts, and for root the way down to the job's user."""
-    vector = [
-        program("prlimit"),
-        "--core=0",
-        f"--nproc={_limit(resource.RLIMIT_NPROC, MAX_PROCESSES)}",
-        f"--fsize={_limit(resource.RLIMIT_FSIZE, MAX_FILE_BYTES)}",
-        "--",
-    ]
-    steps = _steps(box, hidden)
+    entered = cgroup.groups(box.label, box.ceiling) if box.label else []
+    bounded = any((group / name).exists() for group in entered for name in cgroup.MEMORY)
+    vector = [program("prlimit"), *flags(box.ceiling, grouped=bounded), "--"]
+    steps = [*_steps(box, hidden), *(word for group in entered for word in ("group", str(group)))]
     if steps:
         rights = [] if root else ["--user", "--map-root-user"]
         vector += [program("unshare"), *rights, "--mount", "--propagation", "private", "--"]
@@ -243,9 +234,19 @@ def launch(box: Box, argv: Sequence[str]) -> Launch:
     data = {target: sealed("etc", text) for target, text in _FILES.items()}
     words = b"".join(os.fsencode(word) + b"\0" for word in arguments(box, data, hidden))
     args, calls = sealed("box", words), sealed("calls", seccomp.program())
-    vector += ["--args", str(args), "--seccomp", str(calls), *_label(box), "--", *_entry(box), *argv]
+    vector += ["--args", str(args), "--seccomp", str(calls), *_label(box)]
+    report = os.pipe() if box.reports else None
+    if report is not None:
+        vector += ["--json-status-fd", str(report[1])]
+    vector += ["--", *_entry(box), *argv]
     links = () if box.way_out is None else (box.way_out,)
-    return Launch(vector, env={}, cwd=box.root, fds=(args, calls, *data.values()), links=links, contained=True)
+    fds = (args, calls, *data.values())
+    return Launch(vector, env={}, cwd=box.root, fds=fds, links=links, report=report, contained=True)
+
+
+def started(report: bytes) -> bool:
+    """Whether the job itself was started, as the report of a box that has ended says."""
+    return b'"exit-code"' in report
 
 
 def _entry(box: Box) -> list[str]:

@@ -32,6 +32,7 @@ class Launch:
         cwd: Path,
         fds: Sequence[int] = (),
         links: Sequence[int] = (),
+        report: tuple[int, int] | None = None,
         user: User | None = None,
         contained: bool,
     ) -> None:
@@ -41,6 +42,8 @@ class Launch:
         self.fds = tuple(fds)
         # Descriptors that are passed on but not read from their beginning, and whose owner closes them.
         self.links = tuple(links)
+        # A pipe, its reading end first, through which the box says how far it came.
+        self._report = report
         self.user = user
         self.contained = contained
 
@@ -53,15 +56,24 @@ class Launch:
             "cwd": str(self.cwd),
             "stdin": subprocess.DEVNULL,
             "start_new_session": True,
-            "pass_fds": (*self.fds, *self.links),
+            "pass_fds": (*self.fds, *self.links, *(self._report[1:] if self._report else ())),
         }
         if self.user is not None:
             options |= {"user": self.user.uid, "group": self.user.gid, "extra_groups": ()}
         return options
 
+    def reports(self) -> int:
+        """The reading end of the box's report, from now on the caller's; -1 where there is none."""
+        if self._report is None:
+            return -1
+        (reading, writing), self._report = self._report, None
+        self.fds = (*self.fds, writing)
+        return reading
+
     def close(self) -> None:
         """Give the descriptors back; the spawned process has its own."""
-        fds, self.fds = self.fds, ()
+        fds, self.fds = (*self.fds, *(self._report or ())), ()
+        self._report = None
         for fd in fds:
             os.close(fd)
 

@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
@@ -41,9 +40,23 @@ class Containment(msgspec.Struct, frozen=True):
     hint: str = ""
 
 
-@cache
+# What was found last, by root.
+_known: dict[Path | None, Containment] = {}
+
+
 def probe(root: Path | None = None) -> Containment:
-    """The containment of this host for worktrees below `root` (default: the temporary directory); once per process."""
+    """The containment of this host for worktrees below `root` (default: the temporary directory), as last measured."""
+    known = _known.get(root)
+    return measure(root) if known is None else known
+
+
+def measure(root: Path | None = None) -> Containment:
+    """Measures the containment anew; every later `probe` says the same."""
+    found = _known[root] = _find(root)
+    return found
+
+
+def _find(root: Path | None) -> Containment:
     if not sys.platform.startswith("linux"):
         return Containment("none", False, f"jobs cannot be contained on {sys.platform}", "run the agent on Linux")
     base = Path(tempfile.mkdtemp(prefix="probe-", dir=root))

@@ -1,6 +1,6 @@
 # Mounts what a box needs, in a mount namespace of its own, then becomes the command after `--`.
 # Every path is a parameter; nothing here is built from a job's words.
-#   overlay LOWER UPPER WORK TARGET | bind SOURCE TARGET
+#   overlay LOWER UPPER WORK TARGET | bind SOURCE TARGET | group FOLDER
 set -eu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 while [ $# -gt 0 ]; do
@@ -11,6 +11,9 @@ while [ $# -gt 0 ]; do
     bind)
       mount --bind "$2" "$3"
       shift 3 ;;
+    group)
+      echo $$ > "$2/cgroup.procs"
+      shift 2 ;;
     --)
       shift
       break ;;

@@ -5,6 +5,7 @@ import select
 import signal
 from pathlib import Path
 
+from paddock.sandbox import cgroup
 from paddock.sandbox.box import RUN_LABEL
 from paddock.workspace.errors import WorkspaceError
 
@@ -25,6 +26,7 @@ def end_run(token: str) -> int:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid() and _belongs(entry, needles):
             ended += _kill(int(entry.name), entry, needles)
+    cgroup.remove(token)
     return ended
 
 

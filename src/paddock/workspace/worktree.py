@@ -14,6 +14,7 @@ import msgspec
 from paddock.sandbox import (
     Bind,
     Box,
+    Ceiling,
     Launch,
     NotContained,
     Overlay,
@@ -96,6 +97,7 @@ class Worktree:
         binds: Sequence[Bind] = (),
         cwd: str = "",
         way_out: int | None = None,
+        ceiling: Ceiling | None = None,
     ) -> Box:
         """The job's box: the tree with a pinned `.git` whose configuration and hooks it cannot change."""
         inside = WORKSPACE / cwd
@@ -120,6 +122,7 @@ class Worktree:
             label=self.record.token,
             cwd=inside,
             way_out=way_out,
+            ceiling=ceiling or Ceiling(),
         )
 
     def launch(
@@ -131,10 +134,16 @@ class Worktree:
         binds: Sequence[Bind] = (),
         cwd: str = "",
         way_out: int | None = None,
+        ceiling: Ceiling | None = None,
+        reports: bool = False,
     ) -> Launch:
-        """`argv` ready to spawn on this worktree: in a box, or without one if it was created `degraded`."""
+        """`argv` ready to spawn on this worktree: in a box, or without one if it was created `degraded`.
+
+        Who wants a report must read it until the run has ended.
+        """
         if self.record.contained:
-            return launch(self.box(env, tools, binds, cwd, way_out), argv)
+            box = self.box(env, tools, binds, cwd, way_out, ceiling)
+            return launch(msgspec.structs.replace(box, reports=reports), argv)
         home = self.path / "home"
         if not home.exists():
             job_dir(home)

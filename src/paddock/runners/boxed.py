@@ -1,0 +1,46 @@
+"""A program in a worktree's box: within the run's limits, and never blamed for a box that could not be made."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from paddock.runners.base import Run
+from paddock.runners.process import Ended, run_process
+from paddock.sandbox import Bind, Ceiling, NotContained, measure
+from paddock.workspace import Worktree
+
+
+def ceiling(job: Run) -> Ceiling:
+    """What the box of a run may take, as its effective scope says."""
+    limits = job.fence.limits
+    return Ceiling(processes=limits.processes, file_bytes=limits.file_mib << 20, memory=limits.memory_mib << 20)
+
+
+async def run_boxed(
+    job: Run,
+    tree: Worktree,
+    argv: Sequence[str],
+    *,
+    binds: Sequence[Bind],
+    env: Mapping[str, str] | None = None,
+    way_out: int | None = None,
+) -> Ended:
+    """Runs argv in the tree to its end.
+
+    Raises: CannotStart; NotContained when nothing was started and the host turns out not to contain any more.
+    """
+    launch = await asyncio.to_thread(
+        tree.launch,
+        argv,
+        env=dict(env or {}),
+        tools=job.tools,
+        binds=binds,
+        way_out=way_out,
+        ceiling=ceiling(job),
+        reports=True,
+    )
+    ended = await run_process(launch, job.order.limits, job.log, job.stop)
+    if tree.record.contained and not ended.began and ended.why == "exit":
+        found = await asyncio.to_thread(measure, job.work)
+        if found.cls != "contained":
+            raise NotContained(f"this host cannot contain jobs any more: {found.reason}", hint=found.hint)
+    return ended
