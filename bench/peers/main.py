@@ -40,10 +40,8 @@ class Run:
         self._deadline = time.monotonic() + MINUTES * 60 - sizes.longest_s
 
     def round(self) -> None:
-        """Measures each peer once; one that failed is not tried again."""
+        """Measures each peer once, also one that failed in an earlier round."""
         for peer in self._peers:
-            if peer.name in self._reasons:
-                continue
             began = time.monotonic()
             try:
                 if began > self._deadline:

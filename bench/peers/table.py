@@ -57,7 +57,7 @@ class Peer:
     # Whether a job is on disk before a worker gets it.
     disk_first: bool
     workers: int = 2
-    # How many jobs a flood is at most; fewer where they would take too long.
+    # How many jobs a flood is at most; fewer where so many would take too long on a busy machine.
     jobs: int = 20_000
 
 
@@ -113,7 +113,7 @@ PEERS = (
         keeps="a message in a second stream",
         lacks=NO_FENCE,
         disk_first=True,
-        jobs=3_000,
+        jobs=2_000,
     ),
     Peer(
         name="graphile",
@@ -151,6 +151,7 @@ PEERS = (
         keeps="the job in the completed set",
         lacks=UNSIGNED,
         disk_first=False,
+        jobs=10_000,
     ),
     Peer(
         name="bullmq-always",
@@ -163,6 +164,7 @@ PEERS = (
         keeps="the job in the completed set",
         lacks=UNSIGNED,
         disk_first=True,
+        jobs=5_000,
     ),
     Peer(
         name="celery",
@@ -176,7 +178,7 @@ PEERS = (
         lacks=NO_LEASE,
         disk_first=False,
         workers=1,
-        jobs=3_000,
+        jobs=1_000,
     ),
     Peer(
         name="dramatiq",
@@ -189,6 +191,7 @@ PEERS = (
         keeps="a result key for ten minutes",
         lacks=NO_FENCE,
         disk_first=False,
+        jobs=4_000,
     ),
     Peer(
         name="rq",
@@ -201,7 +204,7 @@ PEERS = (
         keeps="the job's hash and a result for 500 s",
         lacks=NO_FENCE,
         disk_first=False,
-        jobs=3_000,
+        jobs=1_000,
     ),
     Peer(
         name="taskiq",
@@ -214,6 +217,7 @@ PEERS = (
         keeps="a result key",
         lacks=NO_FENCE,
         disk_first=False,
+        jobs=4_000,
     ),
     Peer(
         name="arq",
@@ -226,7 +230,7 @@ PEERS = (
         keeps="a result key for an hour",
         lacks=NO_FENCE,
         disk_first=False,
-        jobs=5_000,
+        jobs=2_000,
     ),
     Peer(
         name="huey",
@@ -239,6 +243,7 @@ PEERS = (
         keeps="a result in a hash",
         lacks=NO_LEASE,
         disk_first=False,
+        jobs=10_000,
     ),
     Peer(
         name="procrastinate",
@@ -251,7 +256,7 @@ PEERS = (
         keeps="the job's row and its events",
         lacks=f"{NO_FENCE}; jobs of a dead worker wait for a task of one's own",
         disk_first=True,
-        jobs=2_000,
+        jobs=1_000,
     ),
     Peer(
         name="dbos",
@@ -264,6 +269,6 @@ PEERS = (
         keeps="the workflow's row with its output",
         lacks=UNSIGNED,
         disk_first=True,
-        jobs=3_000,
+        jobs=1_000,
     ),
 )
