@@ -42,7 +42,8 @@ from paddock.workspace import recover
 
 _log = logging.getLogger("paddock.agent")
 SWEEP_S = 20.0
-CANARY_S = 900.0
+# Seconds between two canaries, and until the next one where boxes did not hold.
+CANARY_S, AGAIN_S = 900.0, 60.0
 ACTIVATION_TRIES = 60
 # How long a process that ends goes on trying to tell what its last runs did; the outbox keeps what it could not.
 LAST_WORDS_S = 5.0
@@ -198,7 +199,8 @@ class Agent:
             self._status.say("canary", f"boxes {'hold' if self._contained.cls == 'contained' else 'do not hold'}")
             self._suspect.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CANARY_S * (0.9 + random.random() / 5)):
+                wait = CANARY_S if self._contained.cls == "contained" else AGAIN_S
+                async with asyncio.timeout(wait * (0.9 + random.random() / 5)):
                     await self._suspect.wait()
             self._weigh(await asyncio.to_thread(measure, self._config.work))
 
