@@ -6,6 +6,7 @@ from typing import Any
 
 from paddock.cli import args, out
 from paddock.cli.git_remote import flags_of_remote, fleet_of, signer_of
+from paddock.core.errors import BadInput
 from paddock.gitnative import protocols
 from paddock.gitnative.dashboard import overview
 from paddock.gitnative.fleet import Agent
@@ -24,12 +25,15 @@ def flags(name: str, part: args.Parser) -> None:
         part.add_argument("--minutes", type=float, default=30.0, metavar="N", help="without a renewal (30)")
         part.add_argument("--agent", default="orchestrator", metavar="NAME", help="who does it (orchestrator)")
         part.add_argument("--watch", action="store_true", help="go on looking, every minute")
+    if name == "settle":
+        part.add_argument("--at-least", type=args.whole(1), default=1, metavar="N", help="wait for so many of them (1)")
+        part.add_argument("--agent", default="orchestrator", metavar="NAME", help="who does it (orchestrator)")
     if name == "dashboard":
         part.add_argument("--watch", action="store_true", help="again every five seconds, until Ctrl-C")
     if name == "log":
         part.add_argument("--limit", type=args.whole(1), default=50, metavar="N", help="the latest N (50)")
         part.add_argument("--task", default="", metavar="TASK", help="only those of a task")
-    flags_of_remote(part, signs=name == "release-stalled")
+    flags_of_remote(part, signs=name in ("release-stalled", "settle"))
 
 
 def release_stalled(found: argparse.Namespace) -> int:
@@ -52,6 +56,24 @@ def release_stalled(found: argparse.Namespace) -> int:
         if not found.watch:
             return 0
         time.sleep(min(60.0, minutes * 30))
+
+
+def settle(found: argparse.Namespace) -> int:
+    """Moves the files of completed tasks in one commit, and takes away refs that nobody can rely on any more."""
+    fleet = fleet_of(found)
+    if protocols.of(fleet) is not protocols.REFS:
+        raise BadInput("there is nothing to fold: this repository keeps its claims in files")
+    from paddock.gitnative.settle import settle as fold
+
+    agent = Agent(name=check_agent(found.agent), sign=signer_of(found))
+    moved, swept = fold(fleet, agent, least=found.at_least)
+    if found.json:
+        out.dump({"settled": moved, "swept": swept})
+        return 0
+    for key in moved:
+        out.line(f"settled {key}")
+    out.line(f"{len(moved)} tasks moved to completed/, refs of {swept} taken away")
+    return 0
 
 
 def dashboard(found: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,8 @@ class GitSource:
         self._agent = agent
         self._work = work
         self._keys: dict[str, str] = {}
+        # When the announcement was last made: one that stands still for too long is taken for a dead agent's.
+        self._announced = 0.0
 
     def begin(self) -> None:
         """Announces the agent, and gives back what an earlier process of it held.
@@ -52,7 +55,11 @@ class GitSource:
             except PaddockError:
                 self._fleet.home.drop(held.record.key, self._agent.name)
         if verbs is protocols.REFS:
-            presence.announce(self._fleet, self._agent)
+            self._announce()
+
+    def _announce(self) -> None:
+        presence.announce(self._fleet, self._agent)
+        self._announced = time.monotonic()
 
     def take(self) -> JobOrder | None:
         """Claims a task; while there is none, ends claims that stand still and folds what is done into files.
@@ -60,6 +67,8 @@ class GitSource:
         Raises: GitUnreachable, GitRefused.
         """
         verbs = protocols.of(self._fleet)
+        if self._agent.announced and time.monotonic() - self._announced > self._work.stall_minutes * 20:
+            self._announce()
         got = verbs.claim(self._fleet, self._agent, self._work.want)
         if not isinstance(got, Claimed):
             verbs.release_stalled(self._fleet, self._agent, self._work.stall_minutes)
