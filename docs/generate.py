@@ -81,6 +81,7 @@ EXIT_CODES = (
     (2, "bad input: a flag, a file or a name"),
     (3, "the control plane cannot be reached, or what answers is none"),
     (4, "refused"),
+    (78, "this agent was stopped for good; a supervisor should not start it again"),
     (130, "interrupted"),
 )
 

@@ -14,13 +14,26 @@ from paddock.agent.http import Answer, Client
 from paddock.agent.identity import Identity
 from paddock.agent.intake import Gatekeeper, Refusal, evidence
 from paddock.agent.journal import Journal, Told
+from paddock.agent.quarantine import Post
 from paddock.agent.slots import Active, Slots
 from paddock.agent.status import Status
 from paddock.core.errors import Overloaded, Refused, Stale, Unreachable
 from paddock.core.schedule import backoff
 from paddock.wire.envelope import Envelope, EnvelopeError, unseal
 from paddock.wire.keys import Signer
-from paddock.wire.messages import Check, Decoder, Directive, Grant, Held, Hello, JobOrder, Outcome, Reply, encode
+from paddock.wire.messages import (
+    Check,
+    Decoder,
+    Directive,
+    Finding,
+    Grant,
+    Held,
+    Hello,
+    JobOrder,
+    Outcome,
+    Reply,
+    encode,
+)
 from paddock.wire.signing import AGENT_HEADER, SIGNATURE_HEADER, sign
 
 _log = logging.getLogger("paddock.agent")
@@ -31,6 +44,11 @@ OUTBOX_BYTES = 150_000
 # What the control plane may ask for; anything else is drawn into these bounds.
 SHORTEST_S, LONGEST_S = 0.05, 600.0
 CONFIRM_S = 60.0
+# A clock that is further off than this is told, in milliseconds; and told again after so many seconds.
+SKEW_MS = 300_000
+SKEW_AGAIN_S = 3_600.0
+# Refusals of orders that no honest control plane causes.
+_TAMPERED = frozenset({"unsigned", "bad_signature", "wrong_target"})
 
 
 class _Beat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -46,6 +64,7 @@ class _Beat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     want: int = 0
     draining: bool = False
     health: tuple[Check, ...] | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 class Replaced(Stale):
@@ -88,6 +107,10 @@ class Beats:
         self.on_checkpoint: Callable[[Envelope], None] = lambda _: None
         self.slots: Slots
         self.gate: Gatekeeper
+        self.post: Post
+        # What the control plane should hear of; monotonic seconds before which a clock that is off is not told again.
+        self._findings: list[Finding] = []
+        self._skew_due = 0.0
 
     def kick(self) -> None:
         """Asks for a beat now."""
@@ -104,6 +127,20 @@ class Beats:
         if self._hello is not None:
             self._hello = self._own_hello
         self._health = stands
+        self.kick()
+
+    def find(self, type_: str, **facts: int | str) -> None:
+        """Tells of something that was found, with the next beat; once while it is untold."""
+        short = {name: fact[:400] if isinstance(fact, str) else fact for name, fact in facts.items()}
+        if not any(finding.type == type_ for finding in self._findings):
+            self._findings.append(Finding(type=type_, facts=short))
+
+    def stand(self) -> None:
+        """Takes over where the agent stands: who may not work ends what it runs."""
+        self._own_hello = msgspec.structs.replace(self._own_hello, standing=self.post.number)
+        if not self.post.works:
+            self.slots.stop_all("stale")
+        self._status.fact(standing=self.post.standing, standing_reason=self.post.reason)
         self.kick()
 
     async def run(self) -> None:
@@ -143,9 +180,10 @@ class Beats:
             hello=self._hello,
             held=(*self.slots.held(), *self._untold(outcomes)),
             outcomes=tuple(msgspec.Raw(told.body) for told in outcomes),
-            want=0 if self.draining else self.slots.free,
+            want=self.slots.free if self.post.works and not self.draining else 0,
             draining=self.draining,
             health=None if self._hello is not None else self._health,
+            findings=tuple(self._findings),
         )
 
     async def _hold_off(self, seconds: float) -> None:
@@ -222,6 +260,11 @@ class Beats:
         if reply.bearer:
             self.bearer = reply.bearer
             self.on_bearer()
+        del self._findings[: len(beat.findings)]
+        self._look_at_clock(reply.now)
+        if reply.standing is not None:
+            self.post.take(reply.standing)
+            self.post.check()
         if reply.checkpoint is not None:
             self.on_checkpoint(reply.checkpoint)
         settled = self._obey(reply, beat) if reply.directive is not None else []
@@ -230,6 +273,12 @@ class Beats:
         self._status.say("beat", f"waiting {seconds:.0f} s")
         self._status.fact(last_beat=reply.now, next_beat=reply.now + int(seconds * 1_000), seq=self._seq)
         self._status.soon()
+
+    def _look_at_clock(self, now: int) -> None:
+        off = now - time.time_ns() // 1_000_000
+        if abs(off) > SKEW_MS and time.monotonic() >= self._skew_due:
+            self._skew_due = time.monotonic() + SKEW_AGAIN_S
+            self.find("clock_skew", behind_ms=off)
 
     def _refused(self, code: str, message: str, status: int) -> None:
         if code == "stale_session":
@@ -283,8 +332,7 @@ class Beats:
                     raise order
                 if order.job in here:
                     raise Refusal("replayed", "it stands twice in one answer")
-                if len(good) >= self.slots.free:
-                    raise Refusal("draining" if self.draining else "over_capacity")
+                self._check_room(len(good))
                 good.append((order, evidence(grant.order)))
                 here.add(order.job)
             except Refusal as error:
@@ -306,7 +354,15 @@ class Beats:
         if refused or (settled and self._journal.pending(1)):
             self.kick()
 
+    def _check_room(self, taken: int) -> None:
+        if not self.post.works:
+            raise Refusal("quarantined", "this agent is in quarantine")
+        if taken >= self.slots.free:
+            raise Refusal("draining" if self.draining else "over_capacity")
+
     def _refusal(self, grant: Grant, error: Refusal) -> Outcome:
+        if error.told in _TAMPERED:
+            self.find("tampered_order", job=grant.job, code=error.told)
         now = time.time_ns() // 1_000_000
         return Outcome(
             job=grant.job[:64],

@@ -6,7 +6,16 @@ from paddock.agent.identity import NotActivated, load
 from paddock.core.errors import BadInput
 
 # Whatever belongs to one identity and to no other.
-_BELONGINGS = ("agent.json", "agent.key", "agent.db", "agent.db-wal", "agent.db-shm", "witness.json", "status.json")
+_BELONGINGS = (
+    "agent.json",
+    "agent.key",
+    "agent.db",
+    "agent.db-wal",
+    "agent.db-shm",
+    "witness.json",
+    "standing.json",
+    "status.json",
+)
 
 
 class StateOccupied(BadInput):

@@ -26,6 +26,7 @@ from paddock.agent.identity import Identity
 from paddock.agent.intake import Gatekeeper
 from paddock.agent.journal import Journal
 from paddock.agent.policy import LocalPolicy
+from paddock.agent.quarantine import Post
 from paddock.agent.slots import Slots
 from paddock.agent.status import Status
 from paddock.agent.witness import Witness
@@ -104,6 +105,8 @@ class Agent:
         kinds = self._kinds()
         self._suspect = asyncio.Event()
         self._health = Health(config.checks, config.check_s, config.check_timeout_s, self._feel)
+        post = Post(config.state / "standing.json", identity, self._key.keyid)
+        post.check()
         hello = Hello(
             name=config.name,
             version=__version__,
@@ -114,6 +117,7 @@ class Agent:
             pid=os.getpid(),
             labels=dict(config.labels),
             health=self._health.stands,
+            standing=post.number,
         )
         self._agent = identity.agent
         self._beats = Beats(self._client, identity, self._key, self._session, hello, self._journal, self._status)
@@ -131,6 +135,11 @@ class Agent:
             journal=self._journal,
             now=lambda: time.time_ns() // 1_000_000,
         )
+        self._beats.post = post
+        post.on_change = self._beats.stand
+        self._beats.stand()
+        if post.tampered:
+            self._beats.find("tampered_state", file=post.tampered)
         self._witness = Witness(config.state / "witness.json", identity.keys, identity.verifiers())
         self._beats.on_checkpoint = self._testify
         self._slots.on_uncontained = self._suspect.set
@@ -225,6 +234,8 @@ class Agent:
 
     def _testify(self, checkpoint: Envelope) -> None:
         self._witness.take(checkpoint)
+        if self._witness.complaint:
+            self._beats.find("journal_denied", complaint=self._witness.complaint)
         self._status.fact(witness={"seal": self._witness.number, "complaint": self._witness.complaint})
 
     async def _until_ended(self) -> None:

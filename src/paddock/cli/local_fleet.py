@@ -25,8 +25,8 @@ STEADY = 30.0
 MAX_PAUSE_MS = 30_000
 # So many agents start at once, the others one by one with so many seconds between, for starting is what costs most.
 AT_ONCE, STAGGER = 4, 0.15
-# Endings that a new start cannot mend: bad input, refused.
-_FINAL_CODES = (2, 4)
+# Endings that a new start cannot mend: bad input, refused, stopped for good.
+_FINAL_CODES = (2, 4, 78)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,6 +41,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "fleet": "the fleet at a glance",
         "agents": "list agents",
         "agent": "drain or resume an agent",
+        "anomaly": "list or resolve anomalies; quarantine or stop agents",
         "status": "what this machine's agents do right now",
         "journal": "the record of everything that happened",
         "audit": "hold the journal against its chain and its witnesses",

@@ -3,6 +3,7 @@
 import base64
 import binascii
 
+from paddock.control import anomalies
 from paddock.control.plane import Control
 from paddock.control.tokens import digest
 from paddock.core.errors import BadInput, Unauthorised
@@ -28,7 +29,12 @@ async def activate(control: Control, signature: str, body: bytes, address: str =
         raise Unauthorised("the request is not signed")
     verify(body, signature, "activation", key)
     now = control.clock.now()
-    agent = await control.store.redeem(digest(given.token), given.public_key, given.name, now, address)
+    token = digest(given.token)
+    try:
+        agent = await control.store.redeem(token, given.public_key, given.name, now, address)
+    except Unauthorised:
+        await anomalies.reused(control, token, given.public_key, address)
+        raise
     control.fleet.put(agent)
     control.tell_of(agent.id)
     control.bus.news()

@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 
-from paddock.control import offer
+from paddock.control import anomalies, offer
 from paddock.control.dispatch import consume, lanes_for, orders
 from paddock.control.plane import Control
 from paddock.control.presence import Presence
@@ -75,6 +75,8 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
     agent.last_seen = now
     if given.health is not None and given.hello is None:
         await _feel(control, agent, given.session, given.health, now)
+    if given.findings:
+        await anomalies.told(control, agent, given.findings)
     out = await _business(control, agent, given, now)
     ready = not (given.draining or agent.draining or agent.ailing)
     control.idle.put(agent, given.want - (len(out.granted) if out else 0) if ready else 0)
@@ -90,6 +92,7 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
     if control.replica is not None and out:
         await control.replica.know(job.project for job in out.granted)
     jobs, manifest = orders(control, agent, out.granted) if out and out.granted else ((), None)
+    standing, agent.standing_due = anomalies.order(control, agent) if agent.standing_due else None, False
     reply = Reply(
         now=now,
         next_ms=schedule.spread(interval, chance) if given.hello else schedule.jittered(interval, chance),
@@ -98,6 +101,7 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
         manifest=manifest,
         directive=_directive(control, agent, given, out, told),
         checkpoint=checkpoint,
+        standing=standing,
     )
     return encode(reply)
 
@@ -133,6 +137,7 @@ async def _greet(control: Control, agent: Presence, given: Beat, now: int) -> li
     control.idle.drop(agent)
     fresh = agent.session != given.session
     agent.update(record)
+    agent.standing_due = agent.standing_number > given.hello.standing
     if fresh:
         agent.seq, agent.reply, agent.bearer_at = -1, b"", 0
         control.note_leases(agent.agent, 0)
@@ -180,6 +185,8 @@ async def _business(control: Control, agent: Presence, given: Beat, now: int) ->
     )
     control.note_leases(agent.agent, out.leases)
     agent.running = out.leases
+    if given.outcomes and any(code for _, _, code in out.acks):
+        await anomalies.unheld(control, agent, out.acks)
     if out.granted or given.outcomes:
         control.bus.news()
     consume(control, [job.lane for job in out.granted])

@@ -13,6 +13,7 @@ from paddock.control.logs import LogFiles, Logs
 from paddock.control.meter import Meter
 from paddock.control.presence import Fleet, Idle
 from paddock.control.pressure import Pressure
+from paddock.control.quiet import Quiet
 from paddock.control.registry import Registry
 from paddock.core.state import Bounds
 from paddock.store.base import Store
@@ -75,6 +76,7 @@ class Control:
         self.paced_at = 0
         # The newest seal of the journal, signed; agents keep it as witnesses.
         self.checkpoint: Envelope | None = None
+        self.quiet = Quiet()
         self.stirred = asyncio.Event()
         self.alarm = Alarm(self.stirred.set)
         # The most that state may have; when it was swept last, in epoch milliseconds; attempts whose refusal was told.

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+from paddock.core.anomalies import Standing
 from paddock.core.matching import Candidate
 from paddock.store.records import Agent
 from paddock.wire.keys import Verifier
@@ -54,6 +55,10 @@ class Presence:
         "session",
         "slots",
         "stale",
+        "standing",
+        "standing_due",
+        "standing_number",
+        "standing_reason",
         "verifier",
         "version",
     )
@@ -81,6 +86,8 @@ class Presence:
         self.due = 0
         self.listed = False
         self.listed_draining = False
+        # Whether it may not have heard yet where it stands.
+        self.standing_number, self.standing_due = 0, False
         self.update(record)
 
     def update(self, record: Agent) -> None:
@@ -98,13 +105,18 @@ class Presence:
         self.slots = record.slots
         self.draining = record.draining
         self.labels: Mapping[str, str] = record.labels or _NONE
+        self.standing, self.standing_reason = record.standing, record.standing_reason
+        self.standing_due = self.standing_due or record.standing_number > self.standing_number
+        self.standing_number = record.standing_number
         self.granted: Mapping[str, str] = record.granted or _NONE
         self.feels(record.health)
 
     def feels(self, checks: tuple[Check, ...]) -> None:
-        """Takes over how the agent's checks stand; `ailing` is the first that keeps it from work, or empty."""
+        """Takes over how the agent's checks stand; `ailing` is what keeps it from work, or empty."""
         self.checks = checks
         self.ailing = next((check.name for check in checks if not check.ok and not check.advisory), "")
+        if self.standing is not Standing.ACTIVE:
+            self.ailing = self.standing.value
         self.listed = False
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from paddock.core.gate import Verdict
+from paddock.store.anomalies import AnomalyStore
 from paddock.store.backlog import Backlog
 from paddock.store.chaining import ChainStore
 from paddock.store.fairness import FairStore
@@ -40,7 +41,16 @@ Fate = tuple[str, int, str]
 
 
 class Store(
-    FairStore, ReplicaStore, StateStore, TopicStore, TokenStore, JobNewsStore, ChainStore, ReviewStore, Protocol
+    FairStore,
+    ReplicaStore,
+    StateStore,
+    TopicStore,
+    TokenStore,
+    AnomalyStore,
+    JobNewsStore,
+    ChainStore,
+    ReviewStore,
+    Protocol,
 ):
     """Durable truth."""
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from paddock.core.errors import BadInput
 from paddock.core.gate import Verdict
+from paddock.store.anomaly_ops import AnomalyOps
 from paddock.store.base import Fate
 from paddock.store.chain_ops import ChainOps
 from paddock.store.fairness_ops import FairOps
@@ -36,7 +37,7 @@ from paddock.store.topic_ops import TopicOps
 from paddock.wire.messages import Check
 
 
-class StoreDriver(FairOps, ReplicaOps, StateOps, TopicOps, TokenOps, ChainOps, ReviewOps):
+class StoreDriver(FairOps, ReplicaOps, StateOps, TopicOps, TokenOps, AnomalyOps, ChainOps, ReviewOps):
     """A store over an engine."""
 
     # Projects

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from paddock.core.anomalies import Standing
 from paddock.core.job import Job, Scope
 from paddock.core.states import AttemptState, ChangeState, JobState
 from paddock.wire.messages import Check, Held, Hello, Outcome
@@ -122,6 +123,10 @@ class Agent(Record, frozen=True, kw_only=True):
     # Labels from the agent's token, which win over its own, and its channel.
     granted: dict[str, str]
     channel: str
+    # Whether it may work; each change of that has the next number.
+    standing: Standing
+    standing_number: int
+    standing_reason: str
 
 
 class Change(Record, frozen=True, kw_only=True):

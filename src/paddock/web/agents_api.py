@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from paddock.control import state, topic_calls
+from paddock.control import anomalies, state, topic_calls
 from paddock.control.activate import activate
 from paddock.control.beat import beat
 from paddock.control.logs import take_chunk
@@ -21,7 +21,7 @@ from paddock.web.wake import Channels
 from paddock.wire.envelope import Malformed
 from paddock.wire.logs import LogChunk, split
 from paddock.wire.messages import Decoder
-from paddock.wire.signing import AGENT_HEADER, SIGNATURE_HEADER, verify
+from paddock.wire.signing import AGENT_HEADER, SIGNATURE_HEADER, NotSigned, verify
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -123,6 +123,8 @@ class AgentApi:
             else:
                 out = await self._log(path, agent, signature, body)
         except PaddockError as error:
+            if isinstance(error, NotSigned):
+                await anomalies.forged(self._control, agent, path, _address(scope))
             await answer(send, error.status, body_of(error), error.retry_after)
         else:
             await answer(send, 200, out, close=self._channels.crowded)

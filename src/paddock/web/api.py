@@ -18,6 +18,7 @@ from paddock.core.states import FINAL, ChangeState, JobState
 from paddock.store.records import JobFilter
 from paddock.web import (
     agent_cards,
+    anomalies_api,
     audit_api,
     bulk_api,
     limits_api,
@@ -319,6 +320,7 @@ ENDPOINTS = (
         query={"after": "integer", "job": "string", "limit": "integer"},
     ),
     *audit_api.ENDPOINTS,
+    *anomalies_api.ENDPOINTS,
     Endpoint("GET", "/v1/events", "Server-sent events: one message per piece of news", events),
     *tokens_api.ENDPOINTS,
     Endpoint(

@@ -132,6 +132,13 @@ LabelKey = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9._/-]{0,62}$")]
 LabelValue = Annotated[str, Meta(max_length=128)]
 
 
+class Finding(Struct, frozen=True, kw_only=True):
+    """Something that an agent has found about itself or about what it was handed."""
+
+    type: Annotated[str, Meta(pattern="^[a-z_]{1,32}$")]
+    facts: Annotated[dict[Name, int | Annotated[str, Meta(max_length=400)]], Meta(max_length=8)] = {}
+
+
 class Hello(Struct, frozen=True, kw_only=True):
     """What an agent says of itself; sent with the first beat of a session and whenever it changes."""
 
@@ -144,6 +151,8 @@ class Hello(Struct, frozen=True, kw_only=True):
     pid: Count = 0
     labels: Annotated[dict[LabelKey, LabelValue], Meta(max_length=32)] = {}
     health: Checks = ()
+    # The number of the last word on its standing that it keeps.
+    standing: Count = 0
 
 
 class Beat(Struct, frozen=True, kw_only=True):
@@ -161,6 +170,7 @@ class Beat(Struct, frozen=True, kw_only=True):
     draining: bool = False
     # How every check stands, when one of them has changed since the last beat; None otherwise.
     health: Checks | None = None
+    findings: Annotated[tuple[Finding, ...], Meta(max_length=20)] = ()
 
 
 class Ack(Struct, frozen=True, kw_only=True):
@@ -213,6 +223,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     directive: Envelope | None = None
     # The newest seal of the journal; now and then, for agents to keep as witnesses.
     checkpoint: Envelope | None = None
+    # Where the agent stands, when it may not have heard.
+    standing: Envelope | None = None
 
 
 class Activation(Struct, frozen=True, kw_only=True):

@@ -17,19 +17,23 @@ AGENT_HEADER = "paddock-agent"
 SIGNATURE_HEADER = "paddock-signature"
 
 
+class NotSigned(Unauthorised):
+    """The request's signature does not hold."""
+
+
 def sign(body: bytes, purpose: str, signer: Signer) -> str:
     """The header's value for this body."""
     return base64.b64encode(signer.sign(pae(payload_type(purpose), body))).decode()
 
 
 def verify(body: bytes, signature: str, purpose: str, key: Verifier) -> None:
-    """Raises: Unauthorised."""
+    """Raises: NotSigned."""
     try:
         raw = base64.b64decode(signature, validate=True)
     except (binascii.Error, ValueError):
-        raise Unauthorised("the request's signature does not decode") from None
+        raise NotSigned("the request's signature does not decode") from None
     if not key.holds(pae(payload_type(purpose), body), raw):
-        raise Unauthorised("the request's signature does not hold")
+        raise NotSigned()
 
 
 class Bearers:

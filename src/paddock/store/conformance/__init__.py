@@ -9,7 +9,19 @@ from paddock.core.errors import BadInput, Conflict, NotFound, StaleSession, Unau
 from paddock.core.settlement import MAX_LOSSES
 from paddock.core.states import AttemptState, ChangeState, JobState
 from paddock.store.base import Store
-from paddock.store.conformance import agents, chain, job_news, limits, replicas, reviews, schedules, state, tokens, topics
+from paddock.store.conformance import (
+    agents,
+    anomalies,
+    chain,
+    job_news,
+    limits,
+    replicas,
+    reviews,
+    schedules,
+    state,
+    tokens,
+    topics,
+)
 from paddock.store.conformance.bench import NOW, TTL, Bench, Check, done, report
 from paddock.store.records import JobFilter, Project
 from paddock.wire.messages import Held, Outcome
@@ -351,7 +363,9 @@ CHECKS: tuple[Check, ...] = (
     *state.CHECKS,
     *topics.CHECKS,
     *job_news.CHECKS,
+    *reviews.CHECKS,
     *chain.CHECKS,
     *tokens.CHECKS,
-    *reviews.CHECKS,
+    *anomalies.CHECKS,
+    *anomalies.CHECKS,
 )

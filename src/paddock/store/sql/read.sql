@@ -65,7 +65,8 @@ SELECT state, count(*) AS n FROM changes GROUP BY state;
 SELECT count(*) FROM jobs WHERE ended > :since AND state = 'done' AND subject IS NULL;
 
 -- name: count_stuck
-SELECT count(*) FROM jobs WHERE state IN ('parked', 'refused');
+SELECT (SELECT count(*) FROM jobs WHERE state IN ('parked', 'refused'))
+    + (SELECT count(*) FROM anomalies WHERE resolved IS NULL) AS stuck;
 
 -- name: leases
 SELECT agent, id FROM jobs WHERE state = 'leased';

@@ -14,7 +14,9 @@ SELECT (SELECT max(seq) FROM journal) AS seq,
 
 -- name: agents_touched
 SELECT DISTINCT agent FROM journal
-WHERE seq > :after AND type IN ('agent.activated', 'agent.draining', 'agent.resumed', 'session.started');
+WHERE seq > :after AND type IN
+    ('agent.activated', 'agent.draining', 'agent.resumed', 'session.started', 'agent.quarantined', 'agent.lifted',
+    'agent.terminated');
 
 -- name: standing_of
 SELECT agents.*, (SELECT count(*) FROM jobs WHERE jobs.state = 'leased' AND jobs.agent = agents.id) AS leases

@@ -1,0 +1,47 @@
+"""Anomalies: what can be found about an agent, and what follows at once."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Standing(StrEnum):
+    """Whether an agent may work: it does, it takes none until a person lifts it, or it is stopped for good."""
+
+    ACTIVE = "active"
+    QUARANTINED = "quarantined"
+    TERMINAL = "terminal"
+
+
+class Act(StrEnum):
+    """What an anomaly does before anybody has looked at it."""
+
+    QUARANTINE = "quarantine"
+    WAIT = "wait"
+    NOTE = "note"
+
+
+class Type(NamedTuple):
+    """What an anomaly means, what it does at once, and whether an agent itself may tell of it."""
+
+    about: str
+    act: Act
+    told_by_agent: bool = False
+
+
+# Only what nobody but the agent's own key can provoke quarantines at once: else any stranger could stop a fleet.
+TYPES = {
+    "operator": Type("a person has put it in quarantine", Act.QUARANTINE),
+    "tampered_state": Type("files of its state directory are not as it wrote them", Act.QUARANTINE, True),
+    "tampered_order": Type("it was handed an order that is not the control plane's for it", Act.WAIT, True),
+    "journal_denied": Type("a checkpoint denies the one that it was handed before", Act.WAIT, True),
+    "clock_skew": Type("its clock is far from the control plane's", Act.WAIT, True),
+    "bad_signature": Type("a request in its name was not signed with its key", Act.WAIT),
+    "token_reused": Type("somebody else tried the token that made it", Act.WAIT),
+    "outcome_without_lease": Type("it told of the end of an attempt that it never held", Act.WAIT),
+}
+FROM_AGENTS = frozenset(name for name, type_ in TYPES.items() if type_.told_by_agent)
+
+
+def lifts(open_: frozenset[str]) -> bool:
+    """Whether an agent with these open anomalies may work again."""
+    return not any(TYPES[name].act is Act.QUARANTINE for name in open_ if name in TYPES)

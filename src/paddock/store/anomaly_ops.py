@@ -1,0 +1,29 @@
+"""The anomalies' part of the contract over an engine."""
+
+from collections.abc import Sequence
+
+from paddock.core.anomalies import Standing
+from paddock.store.anomalies import Anomaly, Verdict
+from paddock.store.operations import Operations
+from paddock.store.ops import anomalies
+from paddock.store.ops.work import records
+from paddock.store.records import Agent
+
+
+class AnomalyOps(Operations):
+    """See `AnomalyStore`."""
+
+    async def raise_anomaly(self, type_: str, agent: str, facts: dict[str, object], times: int, now: int) -> Verdict:
+        return await self._write(now, lambda work: anomalies.note(work, type_, agent, facts, times))
+
+    async def resolve_anomaly(self, anomaly: str, by: str, note: str, now: int) -> Verdict:
+        return await self._write(now, lambda work: anomalies.resolve(work, anomaly, by, note))
+
+    async def set_standing(self, agent: str, standing: Standing, reason: str, by: str, now: int) -> Agent | None:
+        return await self._write(now, lambda work: anomalies.move(work, agent, standing, reason, by))
+
+    async def anomaly(self, anomaly: str) -> Anomaly:
+        return await self._read(lambda tx: anomalies.find(tx, anomaly))
+
+    async def anomalies(self, *, every: bool, most: int) -> Sequence[Anomaly]:
+        return records(Anomaly, await self._read(lambda tx: tx.all("anomalies", every=int(every), most=most)))
