@@ -1,7 +1,6 @@
 """What became of every job, by the control plane's own books: jobs, journal, what jobs wrote, its own check."""
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -82,7 +81,7 @@ def _compare(fleet: Fleet, tally: Tally, found: Findings) -> None:
     # A name that nobody asked for would be the loader's own fault; it is not to be passed over.
     found.doubled += [f"{name}: nobody asked for it" for name in there]
     _look_at_effects(ask, tally, found)
-    found.stuck += _check_store(fleet)
+    found.stuck += _own_checks(fleet)
     found.connections_left = _connections_left(fleet)
 
 
@@ -140,14 +139,17 @@ def _look_at_effects(ask: Ask, tally: Tally, found: Findings) -> None:
             found.lost.append(f"{name} ({job}): steps missing, {lines}")
 
 
-def _check_store(fleet: Fleet) -> list[str]:
-    """What `paddock store check` finds."""
+def _own_checks(fleet: Fleet) -> list[str]:
+    """What Paddock itself finds wrong: in the store, and in the journal by its chain and what agents witnessed."""
     env = {**os.environ, "PADDOCK_STORE": fleet.store.dsn()}
-    words = [sys.executable, "-m", "paddock.cli.main", "store", "check", "--json"]
-    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=120)
-    if done.returncode not in (0, 1):
-        return [f"paddock store check: {done.stderr.strip()}"]
-    return [f"{what}: {', '.join(ids)}" for what, ids in json.loads(done.stdout)["findings"].items()]
+    witnesses = [word for path in fleet.witnesses() for word in ("--witness", str(path))]
+    wrong = []
+    for words in (["store", "check"], ["audit", "verify", "--keys", str(fleet.keys), *witnesses]):
+        argv = [sys.executable, "-m", "paddock.cli.main", *words]
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120)
+        if done.returncode:
+            wrong.append(f"paddock {words[0]} {words[1]}: {(done.stdout + done.stderr).strip()}")
+    return wrong
 
 
 def _connections_left(fleet: Fleet) -> int:

@@ -37,6 +37,7 @@ class Fleet:
         self._place = place
         self._stack = ExitStack()
         self._logs = logs or place.folder("logs")
+        self.keys = place.path / "keys"
         self.network = Network(place.run, replicas)
         self.store: Postgres
         self.bus: Redis
@@ -90,19 +91,27 @@ class Fleet:
     def start_replica(self, number: int) -> None:
         """Starts a replica; it answers later."""
         words = ["serve", "--home", str(self._place.path / f"home-{number}"), "--port", str(_PORT)]
-        words += ["--bus", f"redis://{self.network.bus}:{_BUS_PORT}/0", "--keys", str(self._place.path / "keys")]
+        words += ["--bus", f"redis://{self.network.bus}:{_BUS_PORT}/0", "--keys", str(self.keys)]
         words += ["--beat", f"{BEAT_S:g}", "--lease", f"{LEASE_S:g}"]
         self.replicas[number].start(words, {"PADDOCK_STORE": self.store.dsn(host=self.network.store)})
 
     def start_agent(self, number: int) -> None:
         """Starts an agent, for the first time with a token; it is online later."""
-        state = self._place.path / f"agent-{number}"
+        state = self._state(number)
         known = (state / "agent.json").exists()
         token = "" if known else str(self.ask().post("/v1/tokens", {"label": f"agent-{number + 1}"})["token"])
         words = ["run", "--name", f"agent-{number + 1}", "--server", self.balancer.url, "--slots", str(SLOTS)]
         words += ["--state", str(state), "--home", str(self._place.path / "home")]
         words += ["--work", str(self._place.folder("work")), "--tools", str(SOURCE), "--drain", "1"]
         self.agents[number].start([*words, "--log-level", "info"], {"PADDOCK_TOKEN": token})
+
+    def _state(self, number: int) -> Path:
+        return self._place.path / f"agent-{number}"
+
+    def witnesses(self) -> list[Path]:
+        """What agents were told of the journal's chain, for those that were."""
+        files = [self._state(number) / "witness.json" for number in range(len(self.agents))]
+        return [path for path in files if path.exists()]
 
     def start_server(self, server: Postgres | Redis) -> None:
         """Starts a server; one that was killed may need a moment until what it left is gone. Raises: NoServer."""
