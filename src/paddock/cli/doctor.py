@@ -4,6 +4,7 @@ import argparse
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from paddock import __version__
 from paddock.cli import args, out
@@ -13,10 +14,10 @@ from paddock.core.errors import PaddockError
 def main(verb: str, words: list[str]) -> int:
     """Exit code 1 when this host cannot contain jobs or misses a program."""
     parser = args.for_verb(verb, "paddock doctor")
-    args.add_settings(parser, "work")
+    args.add_settings(parser, "work", "policy")
     found = args.read(parser, words)
     settings = args.settings_of(found)
-    from paddock.sandbox.probe import probe
+    from paddock.sandbox import cgroup, job_user, probe
     from paddock.workspace.layout import workspace_root
 
     # Where agents would work: for root that may lie elsewhere than where the setting points.
@@ -31,13 +32,33 @@ def main(verb: str, words: list[str]) -> int:
         "overlay": held.overlay,
         "reason": held.reason,
         "hint": held.hint,
+        "runs_as": job_user().uid,
+        "bounds": cgroup.available(),
+        **_policy(settings.policy),
         "control_plane": _control_plane(found),
     }
     if found.json:
         out.dump(facts)
     else:
         _show(facts)
-    return 0 if held.cls == "contained" and git else 1
+    return 0 if held.cls == "contained" and git and not facts["policy_problem"] else 1
+
+
+def _policy(path: Path) -> dict[str, object]:
+    """Whether this host has a policy, and what is wrong with it."""
+    from paddock.agent.policy import load
+    from paddock.core.policy import Policy
+
+    problem = hint = ""
+    try:
+        load(path, Policy())
+    except PaddockError as error:
+        problem, hint = error.message, error.hint
+    return {
+        "policy": str(path) if path.exists() else "",
+        "policy_problem": problem,
+        "policy_hint": hint,
+    }
 
 
 def _show(facts: dict[str, object]) -> None:
@@ -55,11 +76,18 @@ def _show(facts: dict[str, object]) -> None:
             "containment": words[str(facts["containment"])],
             "worktrees": "overlays, made in milliseconds" if facts["overlay"] else "copies, from a pool",
             "because": facts["reason"],
+            "jobs run as": f"uid {facts['runs_as']}, behind a filter of system calls",
+            "bounds": f"{facts['bounds']} of all processes of a run together"
+            if facts["bounds"]
+            else "each process by itself: no control groups for us here",
+            "policy": facts["policy_problem"] or facts["policy"] or "none: the standard one holds",
             "control plane": facts["control_plane"],
         }
     )
     if facts["hint"]:
         out.line(f"\nto raise it:\n  {out.plain(facts['hint'])}")
+    elif facts["policy_hint"]:
+        out.line(f"\nto mend it:\n  {out.plain(facts['policy_hint'])}")
     elif not facts["bubblewrap"]:
         out.line("\nto raise it:\n  apt-get install bubblewrap")
 

@@ -122,4 +122,6 @@ def _hint(failure: str) -> str:
             continue
     if "namespace" in failure or "Operation not permitted" in failure:
         return "run the agent outside this container, or start the container with --security-opt seccomp=unconfined"
+    if os.geteuid() == 0 and "setpriv" in failure:
+        return "run the agent as an ordinary user, or let root change users in this container"
     return "run `paddock doctor` for the details"
