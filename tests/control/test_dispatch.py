@@ -59,3 +59,8 @@ async def test_a_lane_counted_down_to_nothing_is_read_again(tmp_path: Path) -> N
         assert control.lanes[LANE] == (0, None)
         await dispatch.refresh(control)
         assert control.lanes[LANE] == (2, None)
+
+
+def test_a_read_that_took_long_because_the_process_was_stopped_does_not_make_the_reaper_rest_for_long() -> None:
+    assert dispatch.rest_after(0.01) == pytest.approx(0.09)
+    assert dispatch.rest_after(7.7) == dispatch.rest_after(3_600) == 2.0

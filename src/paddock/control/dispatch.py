@@ -17,8 +17,14 @@ from paddock.wire.messages import Base, Grant, Limits, Manifest, encode
 # The latest moment a granted job may start; how long it may run is its own limit.
 START_WITHIN_MS = 900_000
 _NONCE_BYTES = 16
-# Lanes are read at most a tenth of the time, however fast jobs come and go.
-_REST = 9
+# Lanes are read at most a tenth of the time, however fast jobs come and go. But nobody rests longer than this many
+# seconds: a read may have taken long because this process was stopped, or the database was.
+_REST, _REST_MOST_S = 9, 2.0
+
+
+def rest_after(seconds: float) -> float:
+    """Seconds to leave the store alone after lanes were read for so many."""
+    return min(_REST * seconds, _REST_MOST_S)
 
 
 async def refresh(control: Control) -> None:
@@ -30,7 +36,7 @@ async def refresh(control: Control) -> None:
     control.lanes = await control.store.lanes(control.clock.now())
     control.lanes_reads += 1
     ended = time.monotonic()
-    control.lanes_rest_until = ended + _REST * (ended - began)
+    control.lanes_rest_until = ended + rest_after(ended - began)
     if told != control.lanes_told:  # what was announced meanwhile may be younger than what was read
         control.lanes_stale = True
         control.stirred.set()
