@@ -28,6 +28,30 @@ def hook(repo: Repo, name: str, text: str) -> None:
     path.chmod(0o755)
 
 
+# Takes the place of ssh: what stands behind the host is run here.
+SSH = """\
+#!/bin/sh
+while [ "$1" != -- ]; do shift; done
+shift 2
+exec sh -c "$*"
+"""
+
+
+@pytest.mark.parametrize("form", ["ssh://someone@host.example:2222{path}", "someone@host.example:{path}"])
+def test_ssh_is_asked_for_the_receiving_side_of_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    repo = remote_with(tmp_path / "a repo.git", 3)
+    program = tmp_path / "ssh"
+    program.write_text(SSH)
+    program.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(program))
+    monkeypatch.setenv("GIT_SSH_VARIANT", "ssh")
+    fleet = fleet_at(form.format(path=repo.path), tmp_path / "home")
+    seen = fleet.remote.exchange(lambda _refs: None)
+    assert seen.refs == {"refs/heads/main": repo.tip()}
+
+
 @pytest.mark.parametrize("scheme", ["file", "daemon", "http"])
 def test_every_transport_carries_the_whole_way(tmp_path: Path, scheme: str) -> None:
     served = tmp_path / "served"
@@ -122,10 +146,13 @@ def test_a_password_in_an_address_is_never_shown() -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root works for others")
 def test_root_leaves_nothing_of_its_own_in_somebodys_repository(traversable_tmp: Path) -> None:
-    repo = remote_with(traversable_tmp / "r.git", 1)
+    repo = remote_with(traversable_tmp / "r.git", 2)
     git(repo.path, "repack", "-adq")
     for path in (repo.path, *repo.path.rglob("*")):
         os.chown(path, 65_534, 65_534)
-    got = claim(fleet_at(repo, traversable_tmp / "home"), Agent(name="amy"))
-    assert isinstance(got, Claimed)
+    for process in (False, True):
+        fleet = fleet_at(repo, traversable_tmp / f"home-{process}", process=process)
+        fleet.look()
+        got = claim(fleet, Agent(name=f"amy-{process}"))
+        assert isinstance(got, Claimed)
     assert {path.stat().st_uid for path in repo.path.rglob("*")} == {65_534}

@@ -82,6 +82,19 @@ def owner_of(path: Path) -> tuple[int, int] | None:
     return (found.st_uid, found.st_gid) if os.geteuid() == 0 and found.st_uid != 0 else None
 
 
+def as_owner(url: str, service: str) -> list[str]:
+    """The option by which a git process has a repository on this host served by its owner; mostly none.
+
+    Raises: GitUnreachable when nothing is there.
+    """
+    path = local_path(url)
+    owner = owner_of(path) if path is not None else None
+    if owner is None:
+        return []
+    drop = f"setpriv --reuid={owner[0]} --regid={owner[1]} --clear-groups --"
+    return [f"--{service}=env GIT_CONFIG_GLOBAL=/dev/null {drop} git {service}"]
+
+
 class _Pipe:
     """A process that speaks the protocol on its standard input and output."""
 

@@ -111,12 +111,7 @@ class Mirror:
             gitrun.git("config", name, value, git_dir=self.path)
 
     def _served(self) -> list[str]:
-        path = channels.local_path(self.url)
-        owner = channels.owner_of(path) if path is not None else None
-        if owner is None:
-            return []
-        drop = f"setpriv --reuid={owner[0]} --regid={owner[1]} --clear-groups --"
-        return [f"--upload-pack=env GIT_CONFIG_GLOBAL=/dev/null {drop} git upload-pack"]
+        return channels.as_owner(self.url, "upload-pack")
 
     def _file(self, tip: str) -> Path:
         return self.path.with_name("boards") / f"{tip}.json"

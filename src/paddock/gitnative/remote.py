@@ -45,7 +45,8 @@ class Remote:
 
 def ls_remote(url: str, *patterns: str) -> dict[str, str]:
     """Refs by a git process."""
-    out = gitrun.git("ls-remote", "--quiet", "--", url, *patterns).decode(errors="surrogateescape")
+    words = ["--quiet", *channels.as_owner(url, "upload-pack"), "--", url, *patterns]
+    out = gitrun.git("ls-remote", *words).decode(errors="surrogateescape")
     pairs = (line.split("\t", 1) for line in out.splitlines() if "\t" in line)
     return {name: oid for oid, name in pairs if name.startswith("refs/")}
 
@@ -76,7 +77,8 @@ def _fetch_parents(git_dir: Path, url: str, push: Push) -> None:
     parents = {line[7:].decode() for line in lines if line.startswith(b"parent ")} - new
     missing = [oid for oid in parents if gitrun.run("cat-file", "-e", oid, git_dir=git_dir).returncode]
     if missing:
-        gitrun.git("fetch", "--quiet", "--depth=1", "--no-tags", "--", url, *missing, git_dir=git_dir)
+        words = ["--quiet", "--depth=1", "--no-tags", *channels.as_owner(url, "upload-pack")]
+        gitrun.git("fetch", *words, "--", url, *missing, git_dir=git_dir)
 
 
 def _store(objects: Path, one: Object) -> None:
@@ -88,7 +90,8 @@ def _store(objects: Path, one: Object) -> None:
 def _push(git_dir: Path, url: str, push: Push) -> Report:
     leases = [f"--force-with-lease={one.ref}:{'' if one.old == ZERO else one.old}" for one in push.updates]
     specs = [f"{'' if one.new == ZERO else one.new}:{one.ref}" for one in push.updates]
-    done = gitrun.run("push", "--porcelain", "--no-verify", "--atomic", *leases, "--", url, *specs, git_dir=git_dir)
+    words = ["--porcelain", "--no-verify", "--atomic", *channels.as_owner(url, "receive-pack"), *leases]
+    done = gitrun.run("push", *words, "--", url, *specs, git_dir=git_dir)
     said = done.stderr.decode(errors="replace")
     refused: dict[str, str] = {}
     told = False
