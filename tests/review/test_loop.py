@@ -70,6 +70,16 @@ def test_findings_are_mended_on_the_same_branch_and_a_person_merges(fleet: Fleet
     assert raw.count(b"+mended") == 2 and b"BUG" not in raw
     log = git(fleet.folder / "mended", "log", "--format=%(trailers:key=Paddock-Fix,valueonly,separator=)", "main")
     assert len(log.split()) == 2
+    tree = fleet.folder / "tree"
+    git(fleet.folder, "clone", "-q", str(fleet.folder / "mended"), str(tree))
+    told = json.loads(fleet.cli("blame", f"{tree}/a.txt:1", "--json").stdout)
+    assert (told["fix"], told["change"], told["approved_by"]) == (True, change["id"], ["ann"])
+    assert told["known"]["agent"] in ("a1", "a2") and told["merge"] == git(tree, "rev-parse", "HEAD")
+    assert set(told["provenance"]) == {"paddock-agent", "paddock-session", "paddock-review"}
+    assert "(a fix)" in fleet.cli("blame", f"{tree}/a.txt:3").stdout
+    assert json.loads(fleet.cli("blame", f"{tree}/a.txt:2", "--json").stdout)["job"] == job
+    sized = json.loads(fleet.cli("size", str(tree), "--json").stdout)
+    assert (sized["lines"], sized["slots"], sized["busy_seconds"] >= 0) == (5, 4, True)
 
 
 def test_what_git_and_ruff_can_see_is_found_and_nobody_passes_by_silence(fleet: Fleet) -> None:

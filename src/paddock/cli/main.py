@@ -36,6 +36,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "gate": "say whether a change may merge",
         "git": "claim and complete tasks through a git remote alone",
         "fan-out": "say whether running side by side pays",
+        "size": "say how many agents a repository is worth",
     },
     "Look": {
         "fleet": "the fleet at a glance",
@@ -43,6 +44,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "agent": "drain or resume an agent",
         "anomaly": "list or resolve anomalies; quarantine or stop agents",
         "status": "what this machine's agents do right now",
+        "blame": "from a line of a file to the job that wrote it",
         "journal": "the record of everything that happened",
         "audit": "hold the journal against its chain and its witnesses",
         "doctor": "what this host can contain",

@@ -34,6 +34,13 @@ class ReviewOps(Operations):
     async def merge_queue(self, project: str) -> list[Queued]:
         return await self._read(lambda tx: reviewing_pace.queue(tx, project))
 
+    async def busy_ms(self, since: int, now: int) -> int:
+        def op(tx: Tx) -> int:
+            ended, live = tx.value("busy_ended", since=since), tx.value("busy_live", since=since, now=now)
+            return int(ended) + int(live)
+
+        return await self._read(op)
+
     async def keep_pace(self, now: int) -> int:
         if not await self._read(lambda tx: reviewing_pace.due(tx, now)):
             return 0

@@ -116,6 +116,9 @@ class ReviewStore(Protocol):
     async def merge_queue(self, project: str) -> list[Queued]:
         """Who merges and who waits, in order."""
 
+    async def busy_ms(self, since: int, now: int) -> int:
+        """Milliseconds that jobs ran since then, those that still run among them."""
+
     async def keep_pace(self, now: int) -> int:
         """Slows dispatch where changes wait for too long, and lets go where they do no more; how many it changed."""
 

@@ -1,5 +1,6 @@
 """Changes: opened by an outcome, advanced by facts, decided by people, ended by the merge queue."""
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -105,7 +106,7 @@ def advance(work: Work, change_id: str) -> None:
         author.name,
         change.head,
         project.branch,
-        _message(change, author, [row["by"] for row in approvals]),
+        _message(work, change, author, [row["by"] for row in approvals]),
         project.checks,
         author.accept,
         degraded=_degraded(author),
@@ -116,10 +117,21 @@ def advance(work: Work, change_id: str) -> None:
     add_job(work, job, project.name, subject=change.id, unique_key=key, exclusive=f"merge:{project.name}")
 
 
-def _message(change: Change, author: JobRecord, approved_by: list[str]) -> str:
-    trailers = [f"Paddock-Job: {author.id}", f"Paddock-Change: {change.id}", f"Paddock-Epoch: {change.epoch}"]
-    trailers += [f"Approved-by: {name}" for name in approved_by]
-    return f"Merge {author.name}\n\n" + "\n".join(trailers) + "\n"
+def _message(work: Work, change: Change, author: JobRecord, approved_by: list[str]) -> str:
+    """The merge's message. Its trailers say where the change comes from; `paddock blame` reads them."""
+    trailers = [("Paddock-Job", author.id), ("Paddock-Change", change.id), ("Paddock-Epoch", str(change.epoch))]
+    for agent in change.authors:
+        row = work.tx.one("agent", id=agent)
+        trailers.append(("Paddock-Agent", f"{row['name']} ({agent})" if row else agent))
+    attempt = work.tx.one("attempt", job=change.job, epoch=change.epoch)
+    if attempt is not None:
+        trailers.append(("Paddock-Session", hashlib.sha256(attempt["session"].encode()).hexdigest()[:16]))
+    review = work.tx.one("review_of_head", change=change.id, head=change.head)
+    if review is not None:
+        trailers.append(("Paddock-Review", review["job"]))
+    trailers += [("Approved-by", name) for name in approved_by]
+    # Names are others' words: none may begin a line of its own.
+    return f"Merge {author.name}\n\n" + "".join(f"{name}: {' '.join(value.split())}\n" for name, value in trailers)
 
 
 def decide(work: Work, change_id: str, by: str, decision: str, note: str) -> Change:

@@ -86,3 +86,12 @@ SELECT CAST(coalesce(sum(filed), 0) AS INTEGER) FROM review_rounds WHERE author 
 UPDATE changes SET head = :head, tree = :tree, files = :files, more_files = :more_files, authors = :authors,
     diff_job = :diff_job, diff_epoch = :diff_epoch, updated = :now
 WHERE id = :id AND head = :was AND state = 'open';
+
+-- Milliseconds that jobs ran since a moment, those that still run among them.
+-- name: busy_ended
+SELECT CAST(coalesce(sum(ended - CASE WHEN started < :since THEN :since ELSE started END), 0) AS INTEGER) FROM jobs
+WHERE ended IS NOT NULL AND ended > :since AND started IS NOT NULL AND started < ended;
+
+-- name: busy_live
+SELECT CAST(coalesce(sum(:now - CASE WHEN started < :since THEN :since ELSE started END), 0) AS INTEGER) FROM jobs
+WHERE state = 'leased' AND started IS NOT NULL AND started < :now;
