@@ -51,13 +51,9 @@ def test_topics_and_the_lag_of_their_groups_are_live(fleet: House, page: Page) -
     publish(fleet, "project:shop:builds", 3, data={"green": True})
     expect(page.get_by_text('{"green": true}')).to_be_visible()
     assert not page.evaluate(RELOADED)
-
-
-def test_what_becomes_of_jobs_is_a_topic_too(fleet: House, page: Page) -> None:
-    fleet.project()
     page.goto("/topics/paddock.jobs")
     expect(page.get_by_text("No event yet")).to_be_visible()
-    fleet.submit({"id": "BUG-01"})
+    fleet.submit({"id": "BUG-01"}, project="shop")
     expect(page.get_by_role("cell", name="paddock.job.ready")).to_be_visible()
     assert fleet.get("/topics/paddock.jobs.json")["events"][0]["type"] == "paddock.job.ready"
 
