@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gitnative.taskfiles import DIALECT, path_of, task_text
-from paddock.gitnative import checkout, layouts, scaffold, tasks, toon
+from paddock.gitnative import batches, checkout, layouts, scaffold, tasks, toon
 from paddock.gitnative.board import Board
 from paddock.gitnative.errors import TaskInvalid
 from support.repos import git
@@ -193,8 +193,42 @@ def test_a_batch_is_one_file_with_many_tasks(tmp_path: Path) -> None:
     documents = [toon.loads(task_text(f"TASK-{n:03}"), "x").value for n in range(1, 4)]
     batch = tmp_path / "batch.toon"
     batch.write_text(toon.dumps({"tasks": documents}))
-    made = checkout.split_batch(batch, tmp_path)
+    made, _ = checkout.split_batch(batch, tmp_path)
     assert [task.id for task in checkout.add(tmp_path / "repo", made)] == ["TASK-001", "TASK-002", "TASK-003"]
     batch.write_text(toon.dumps({"tasks": [documents[0], documents[0]]}))
     with pytest.raises(TaskInvalid, match="stands twice"):
         checkout.split_batch(batch, tmp_path)
+
+
+def test_a_batch_opens_when_enough_of_another_is_done(tmp_path: Path) -> None:
+    top = tmp_path / "repo"
+    heads: list[dict[str, object]] = [{"name": "one"}, {"name": "two", "opens_after": "one", "done": 2}]
+    for start, head in zip((1, 4), heads, strict=True):
+        documents = [toon.loads(task_text(f"TASK-{n:03}"), "x").value for n in range(start, start + 3)]
+        file = tmp_path / f"{start}.toon"
+        file.write_text(toon.dumps({"batch": head, "tasks": documents}))
+        made, batch = checkout.split_batch(file, tmp_path)
+        checkout.add(top, made, "", batch)
+    board = checkout.read_board(top)
+    assert board.check() == []
+    first = [f"shop/TASK-{n:03}" for n in (1, 2, 3)]
+    assert board.ready(set()) == first
+    assert board.ready({first[0]}) == first[1:]
+    assert board.ready(set(first[:2])) == [first[2], *(f"shop/TASK-{n:03}" for n in (4, 5, 6))]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"name": "two", "opens_after": "zero", "tasks": ["TASK-001"]}, "opens after 'zero', which is not before it"),
+        ({"name": "one", "tasks": ["TASK-001"]}, "stands twice"),
+        ({"name": "two", "opens_after": "one", "done": 7, "tasks": []}, "no number from 0 to 1"),
+        ({"name": "two", "tasks": ["no id"]}, "no list of ids"),
+        ({"tasks": []}, "has no name"),
+    ],
+)
+def test_a_fault_of_a_batch_is_named(row: dict[str, object], words: str) -> None:
+    path = ".agents/projects/shop/batches.toon"
+    text = batches.appended("", path, {"name": "one", "tasks": ["TASK-001"]})
+    with pytest.raises(TaskInvalid, match=rf"batches\.toon:\d+: .*{words}"):
+        batches.appended(text, path, row)

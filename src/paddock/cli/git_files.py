@@ -50,8 +50,8 @@ def add(found: argparse.Namespace) -> int:
         raise BadInput("no file is named", hint="paddock git add FILE…, or --batch FILE")
     top = checkout.top_of(found.dir)
     with tempfile.TemporaryDirectory(prefix="paddock-git-") as folder:
-        made = checkout.split_batch(found.batch, Path(folder)) if found.batch is not None else []
-        added = checkout.add(top, [*found.files, *made], found.project)
+        made, batch = checkout.split_batch(found.batch, Path(folder)) if found.batch is not None else ([], {})
+        added = checkout.add(top, [*found.files, *made], found.project, batch)
     if found.json:
         out.dump([{"task": task.key, "path": task.path} for task in added])
         return 0

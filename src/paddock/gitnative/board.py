@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from paddock.gitnative import layouts, tasks
+from paddock.gitnative import batches, layouts, tasks
+from paddock.gitnative.batches import Gate
 from paddock.gitnative.errors import TaskInvalid
 from paddock.gitnative.tasks import Task
 
@@ -29,6 +30,7 @@ class Board:
     tasks: dict[str, Task] = field(default_factory=dict)
     folders: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    gates: dict[str, Gate] = field(default_factory=dict)
 
     @property
     def projects(self) -> list[str]:
@@ -39,6 +41,7 @@ class Board:
         """Adds a file; what cannot be used becomes a problem."""
         place = layouts.place_of(path)
         if place is None:
+            self._add_gates(path, text)
             return
         try:
             task = tasks.parse(text, path, place.project)
@@ -46,6 +49,13 @@ class Board:
             self.fault(error)
             return
         self._place(task, place.folder)
+
+    def _add_gates(self, path: str, text: str) -> None:
+        if batches.project_of(path):
+            try:
+                self.gates |= batches.gates(text, path)
+            except TaskInvalid as error:
+                self.fault(error)
 
     def fault(self, error: TaskInvalid) -> None:
         """Notes a file that cannot be used."""
@@ -81,7 +91,7 @@ class Board:
 
     def check(self) -> list[Problem]:
         """Every fault of the files and between the tasks, in the order of path and line."""
-        found = [*self.problems, *self._needs(), *self._cycles(), *self._inversions()]
+        found = [*self.problems, *self._gated(), *self._needs(), *self._cycles(), *self._inversions()]
         return sorted(found, key=lambda one: (one.path, one.line, one.message))
 
     def _needs(self) -> Iterable[Problem]:
@@ -93,6 +103,13 @@ class Board:
                 elif need not in self.tasks:
                     hint = "required names tasks of this repository"
                     yield Problem(path=task.path, line=line, message=f"requires unknown task {short!r}", hint=hint)
+
+    def _gated(self) -> Iterable[Problem]:
+        for project in sorted({key.partition("/")[0] for key in self.gates}):
+            named = {key for own, gate in self.gates.items() for key in (own, *gate.keys)}
+            for key in sorted(key for key in named if key.startswith(f"{project}/") and key not in self.folders):
+                words = f"a batch names unknown task {_short(key, project)!r}"
+                yield Problem(path=batches.path_of(project), line=1, message=words)
 
     def _cycles(self) -> Iterable[Problem]:
         for cycle in cycles({key: task.needs for key, task in self.tasks.items()}):
@@ -130,6 +147,9 @@ class Board:
     def _is_ready(self, key: str, done: Collection[str]) -> bool:
         task = self.tasks[key]
         if task.parked or key in done or any(need not in done for need in task.needs):
+            return False
+        gate = self.gates.get(key)
+        if gate is not None and not gate.opens(done):
             return False
         # What is blocked or pending and waits for nothing was closed by a person, and a person opens it.
         return task.status in ("ready", "claimed", "in_progress") or bool(task.needs)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from paddock.gitnative import edit, layouts, records, toon
-from paddock.gitnative.board import Board
 from paddock.gitnative.claiming import Claimed, Missed
 from paddock.gitnative.errors import ClaimLost, GitUnreachable, ProtocolChanged
 from paddock.gitnative.fleet import Agent, Fleet, refusal, unwanted
@@ -202,7 +201,7 @@ class _State:
 
     def opened_by(self, key: str) -> _Changes:
         """The files that say `ready` from now on because a task is done."""
-        board = Board(tasks=self.stored.tasks, folders=self.stored.folders)
+        board = self.stored.board
         done = board.completed()
         before, after = set(board.ready(done)), board.ready(done | {key})
         waiting = [self.stored.tasks[one] for one in after if one not in before]

@@ -2,11 +2,12 @@
 
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from paddock.core.errors import BadInput
-from paddock.gitnative import edit, layouts, tasks, toon
+from paddock.gitnative import batches, edit, layouts, tasks, toon
 from paddock.gitnative.board import Board
 from paddock.gitnative.errors import TaskInvalid
 from paddock.gitnative.tasks import Task
@@ -46,7 +47,7 @@ def read_board(top: Path) -> Board:
     board = Board()
     for path in sorted(_files(top)):
         shown = path.relative_to(top).as_posix()
-        if layouts.place_of(shown) is None:
+        if layouts.place_of(shown) is None and not batches.project_of(shown):
             continue
         try:
             board.add(shown, read_text(path, shown))
@@ -60,9 +61,10 @@ def _files(top: Path) -> Iterator[Path]:
         yield from (top / root).rglob("*.toon")
 
 
-def add(top: Path, files: Sequence[Path], project: str = "") -> list[Task]:
+def add(top: Path, files: Sequence[Path], project: str = "", batch: Mapping[str, Any] | None = None) -> list[Task]:
     """Puts task files into the work tree: all of them, or none when one has a fault together with those there.
 
+    `batch` names them as one: its name and, when it waits for another, `opens_after` and `done`.
     Raises: TaskInvalid naming the file and the line; BadInput when a task exists already.
     """
     board = read_board(top)
@@ -77,12 +79,22 @@ def add(top: Path, files: Sequence[Path], project: str = "") -> list[Task]:
             raise TaskInvalid(f"{task.key} exists already, in {other}", path=str(file), line=task.line)
         texts[place] = text
         board.add(place, text)
+    if batch and texts:
+        _add_batch(top, board, texts, batch)
     for problem in board.check():
         if str(problem) not in before and not problem.warning:
             raise TaskInvalid(problem.message, path=problem.path, line=problem.line, hint=problem.hint)
     for place, text in texts.items():
         write(top / place, text)
     return [task for task in board.tasks.values() if task.path in texts]
+
+
+def _add_batch(top: Path, board: Board, texts: dict[str, str], batch: Mapping[str, Any]) -> None:
+    """Adds the batches file to the texts that will be written."""
+    place = batches.path_of(next(task.project for task in board.tasks.values() if task.path in texts))
+    known = read_text(top / place, place) if (top / place).exists() else ""
+    texts[place] = batches.appended(known, place, {**batch, "tasks": [Path(path).stem for path in texts]})
+    board.add(place, texts[place])
 
 
 def unblock(top: Path, project: str = "") -> list[Task]:
@@ -101,10 +113,11 @@ def unblock(top: Path, project: str = "") -> list[Task]:
     return opened
 
 
-def split_batch(file: Path, folder: Path) -> list[Path]:
-    """The tasks of one file, each in a file of its own below `folder`: a TOON list `tasks` of task documents.
+def split_batch(file: Path, folder: Path) -> tuple[list[Path], dict[str, Any]]:
+    """The tasks of one file, each in a file of its own below `folder`, and what the file says of them together.
 
-    Raises: TaskInvalid.
+    It is a TOON list `tasks` of task documents and, for a batch that others wait for or that waits itself, `batch` with
+    `name`, `opens_after` and `done`. Raises: TaskInvalid.
     """
     document = toon.loads(read_text(file, str(file)), str(file))
     listed = document.value.get("tasks")
@@ -122,7 +135,11 @@ def split_batch(file: Path, folder: Path) -> list[Path]:
             raise TaskInvalid(f"{name} stands twice", path=str(file), line=line)
         path.write_text(toon.dumps(value), encoding="utf-8")
         out.append(path)
-    return out
+    batch = document.value.get("batch", {})
+    unknown = set(batch) - {"name", "opens_after", "done"} if isinstance(batch, dict) else {"batch"}
+    if unknown:
+        raise TaskInvalid(f"`batch` is not understood: {min(unknown)}", path=str(file), line=document.line("batch"))
+    return out, batch
 
 
 def write(path: Path, text: str) -> None:

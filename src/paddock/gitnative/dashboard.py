@@ -4,7 +4,6 @@ from typing import Any
 
 from paddock.core.errors import PaddockError
 from paddock.gitnative import layouts, records, stalls
-from paddock.gitnative.board import Board
 from paddock.gitnative.events import metrics
 from paddock.gitnative.fleet import Fleet
 from paddock.gitnative.mirror import Stored
@@ -49,7 +48,7 @@ def overview(fleet: Fleet) -> dict[str, Any]:
 
 
 def _states(stored: Stored, view: View, stalled: set[str]) -> dict[str, str]:
-    board = Board(tasks=stored.tasks, folders=stored.folders)
+    board = stored.board
     done = view.completed() | board.completed()
     ready = set(board.ready(done))
     out: dict[str, str] = {}

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from paddock.gitnative import channels, gitrun, layouts, toon
+from paddock.gitnative import batches, channels, gitrun, layouts, toon
+from paddock.gitnative.batches import Gate
 from paddock.gitnative.board import Board, Problem
 from paddock.gitnative.checkout import LARGEST
 from paddock.gitnative.errors import TaskInvalid
@@ -40,8 +41,14 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     tasks: dict[str, Task]
     folders: dict[str, str]
     problems: list[Problem]
+    gates: dict[str, Gate]
     coordination: Coordination
     signers: str = ""
+
+    @property
+    def board(self) -> Board:
+        """The tasks together."""
+        return Board(tasks=self.tasks, folders=self.folders, gates=self.gates)
 
 
 class Mirror:
@@ -118,7 +125,7 @@ class Mirror:
 
     def _read(self, tip: str) -> Stored:
         blobs = self.list(tip, layouts.ROOTS)
-        files = {path: oid for path, oid in blobs.items() if layouts.place_of(path)}
+        files = {path: oid for path, oid in blobs.items() if layouts.place_of(path) or batches.project_of(path)}
         before = self.latest()
         same = {task.path for task in before.tasks.values()} if before else set()
         known = {path: oid for path, oid in (before.blobs if before else {}).items() if files.get(path) == oid}
@@ -146,6 +153,7 @@ class Mirror:
             tasks=board.tasks,
             folders=board.folders,
             problems=board.problems,
+            gates=board.gates,
             coordination=coordination,
             signers=(self.texts([signers]).get(signers) or b"").decode(errors="replace") if signers else "",
         )

@@ -4,7 +4,6 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from paddock.gitnative.board import Board
 from paddock.gitnative.mirror import Stored
 from paddock.gitnative.refs import FREE, OPENED, View
 
@@ -35,7 +34,7 @@ class Planner:
         """Keys of what may be claimed as far as files and completions say, the most urgent first."""
         key = (id(stored), done, want)
         if key != self._key:
-            board = Board(tasks=stored.tasks, folders=stored.folders)
+            board = stored.board
             known = done | board.completed()
             self._urgent = board.urgency(known)
             self._ready = [one for one in board.ready(known) if self._wanted(stored, one, want)]

@@ -7,7 +7,6 @@ seen the branch say so for long enough: until then somebody may still be on the 
 from collections.abc import Mapping
 
 from paddock.gitnative import edit, layouts, records, stalls
-from paddock.gitnative.board import Board
 from paddock.gitnative.claiming import SWEEP_AFTER
 from paddock.gitnative.errors import TaskInvalid
 from paddock.gitnative.fleet import Agent, Fleet, refusal, unwanted
@@ -64,7 +63,7 @@ def _push(fleet: Fleet, agent: Agent, view: View, stored: Stored, keys: list[str
 
 def _changes(fleet: Fleet, view: View, stored: Stored, keys: list[str]) -> dict[str, str | None]:
     """The files of tasks that are done, and of those that are ready because of it."""
-    board = Board(tasks=stored.tasks, folders=stored.folders)
+    board = stored.board
     done = board.completed() | view.completed()
     opened = [key for key in board.ready(done) if stored.tasks[key].status in ("blocked", "pending")]
     texts = fleet.mirror.texts([stored.blobs[stored.tasks[key].path] for key in (*keys, *opened)])
