@@ -10,6 +10,7 @@ import random
 import shlex
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from chaos import needs
@@ -37,11 +38,18 @@ def main(words: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("storm", choices=["scale"], help="scale: three replicas on PostgreSQL and Redis")
-    parser.add_argument("--minutes", type=_minutes, default=10.0, help="how long faults go on; 10 when left out")
+    parser.add_argument("--minutes", type=_between(0.01, 1_440), default=10.0, help="how long; 10 when left out")
     parser.add_argument("--seed", type=int, help="decides the order of faults; a random one when left out")
-    parser.add_argument("--rate", type=float, default=30.0, help="jobs a second; 30 when left out")
-    parser.add_argument("--only", action="append", default=[], choices=KINDS, help="a kind of fault; may come again")
-    parser.add_argument("--logs", type=Path, help="directory where what the processes said is kept")
+    parser.add_argument("--rate", type=_between(4, 400), default=30.0, help="jobs a second; 30 when left out")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        choices=KINDS,
+        metavar="KIND",
+        help=f"these kinds alone: {', '.join(KINDS)}; once for each",
+    )
+    parser.add_argument("--logs", type=Path, metavar="DIRECTORY", help="where what the processes said is kept")
     parser.add_argument("--json", action="store_true", help="nothing but the line of JSON on stdout")
     given = parser.parse_args(words)
     needs.check(shlex.join(["./dev", "chaos", *words]))
@@ -57,11 +65,14 @@ def main(words: list[str]) -> int:
     return 0 if report.good else 1
 
 
-def _minutes(text: str) -> float:
-    with contextlib.suppress(ValueError):
-        if 0 < (found := float(text)) <= 24 * 60:
-            return found
-    raise argparse.ArgumentTypeError(f"{text!r} is no number of minutes between 0 and 1440")
+def _between(least: float, most: float) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        with contextlib.suppress(ValueError):
+            if least <= (found := float(text)) <= most:
+                return found
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from {least:g} to {most:g}")
+
+    return number
 
 
 def _interrupt(_number: int, _frame: object) -> None:
