@@ -177,3 +177,11 @@ def test_explain_says_what_is_left(scene: Scene) -> None:
     assert told.returncode == 4 and '"files.write"' in told.stdout
     assert "holds" in scene.fleet.cli("policy", "check", "--policy", str(scene.policy)).stdout
     scene.rule()
+
+
+def test_a_token_that_a_run_prints_in_pieces_reaches_no_reader(scene: Scene) -> None:
+    code = "import sys, time\nfor part in ('key ghp_', 'a1B2' * 5, 'c3D4' * 5, ' end'):\n"
+    code += "    print(part, end='', flush=True); time.sleep(0.15)"
+    job = scene.fleet.run(["python3", "-c", code], id="prints")
+    assert scene.fleet.until(job)["state"] == "done"
+    assert scene.fleet.log(job) == b"key " + b"*" * 44 + b" end"

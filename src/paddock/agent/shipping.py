@@ -7,6 +7,7 @@ import msgspec
 
 from paddock.agent.http import Client
 from paddock.core.errors import Unreachable
+from paddock.core.redaction import Redactor
 from paddock.wire.keys import Signer
 from paddock.wire.logs import LogChunk, join
 from paddock.wire.signing import AGENT_HEADER, SIGNATURE_HEADER, sign
@@ -20,7 +21,10 @@ _RETRY_S = 1.0
 class Stream:
     """One stream of one attempt."""
 
-    def __init__(self, client: Client, agent: str, key: Signer, head: LogChunk) -> None:
+    def __init__(
+        self, client: Client, agent: str, key: Signer, head: LogChunk, redactor: Redactor | None = None
+    ) -> None:
+        self._redactor = redactor
         self._client = client
         self._agent = agent
         self._key = key
@@ -36,6 +40,11 @@ class Stream:
 
     def write(self, data: bytes) -> None:
         """Takes some output; never blocks. Past the limit output is dropped, with a note in its place."""
+        if self._redactor is not None and self._taken < MAX_STREAM:
+            data = self._redactor.feed(data)
+        self._take(data)
+
+    def _take(self, data: bytes) -> None:
         room = MAX_STREAM - self._taken
         if room > 0:
             self._waiting += data[:room]
@@ -46,6 +55,8 @@ class Stream:
 
     async def close(self, seconds: float = 5.0) -> None:
         """Sends what is left, for at most this long; what cannot be sent by then is lost with a clear conscience."""
+        if self._redactor is not None:
+            self._take(self._redactor.end())
         self._closed = True
         self._more.set()
         with contextlib.suppress(TimeoutError):

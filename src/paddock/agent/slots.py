@@ -21,6 +21,7 @@ from paddock.agent.policy import LocalPolicy
 from paddock.agent.shipping import Stream
 from paddock.agent.status import Status
 from paddock.core.errors import PaddockError
+from paddock.core.redaction import Redactor, redact
 from paddock.runners import INSTANT, RUNNERS, Run, Stop
 from paddock.sandbox import NotContained, job_user
 from paddock.wire.keys import Signer
@@ -217,6 +218,7 @@ class Slots:
             )
         return msgspec.structs.replace(
             told,
+            detail=redact(told.detail.encode(), (self._config.token,)).decode(errors="replace"),
             session=self._session,
             started=run.started_ms,
             ended=_now(),
@@ -226,7 +228,8 @@ class Slots:
     def _stream(self, order: JobOrder, stream: str) -> Stream:
         assert self.key is not None
         head = LogChunk(job=order.job, epoch=order.epoch, session=self._session, stream=stream, seq=0, offset=0)
-        return Stream(self._client, self.agent, self.key, head)
+        redactor = Redactor((self._config.token,)) if stream == "log" else None
+        return Stream(self._client, self.agent, self.key, head, redactor)
 
 
 def _now() -> int:

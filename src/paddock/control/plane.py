@@ -10,6 +10,7 @@ from paddock.control.alarm import Alarm
 from paddock.control.clock import Clock
 from paddock.control.keys import Keyring, open_keys
 from paddock.control.logs import LogFiles, Logs
+from paddock.control.redacted_logs import RedactedLogs
 from paddock.control.meter import Meter
 from paddock.control.presence import Fleet, Idle
 from paddock.control.pressure import Pressure
@@ -44,7 +45,7 @@ class Control:
         self.lease_ms = lease_ms or 3 * beat_ms
         self.clock = Clock()
         self.bus: Bus = MemoryBus()
-        self.logs: Logs = LogFiles(home / "logs")
+        self.logs: Logs = RedactedLogs(LogFiles(home / "logs"))
         # What it does as one of several on one store; None when it is alone.
         self.replica: Replica | None = None
         self.keys = keys

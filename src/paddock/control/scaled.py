@@ -9,6 +9,7 @@ from paddock.control.clock import Clock, SharedClock
 from paddock.control.keys import open_keys
 from paddock.control.logs import SharedLogs
 from paddock.control.plane import Control
+from paddock.control.redacted_logs import RedactedLogs
 from paddock.control.replica import Replica
 from paddock.core.errors import BadInput
 from paddock.store.base import Store
@@ -58,7 +59,7 @@ async def _replica(home: Path, store: Store, shared: Shared, beat_ms: int, lease
         )
     control = Control(home, store, await open_keys(shared.keys, store, clock.now()), beat_ms, lease_ms)
     control.clock = clock
-    control.logs = SharedLogs(store)
+    control.logs = RedactedLogs(SharedLogs(store))
     control.bus = await connect(shared.bus or shared.store, control.keys.fleet)
     control.replica = Replica(control, first)
     return control
