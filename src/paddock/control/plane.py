@@ -10,11 +10,11 @@ from paddock.control.alarm import Alarm
 from paddock.control.clock import Clock
 from paddock.control.keys import Keyring, open_keys
 from paddock.control.logs import LogFiles, Logs
-from paddock.control.redacted_logs import RedactedLogs
 from paddock.control.meter import Meter
 from paddock.control.presence import Fleet, Idle
 from paddock.control.pressure import Pressure
 from paddock.control.quiet import Quiet
+from paddock.control.redacted_logs import RedactedLogs
 from paddock.control.registry import Registry
 from paddock.core.state import Bounds
 from paddock.store.base import Store
