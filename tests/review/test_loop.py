@@ -140,3 +140,24 @@ def test_the_command_line_sets_rules_shows_and_judges_findings(fleet: Fleet) -> 
     assert json.loads(fleet.cli("gate", "by-hand", "--json").stdout)["reasons"] == ["1 more person must approve it"]
     wrong = fleet.cli("review", "rules", "by-hand", "--reviewer", "nobody")
     assert (wrong.returncode, "built in are" in wrong.stderr) == (2, True)
+
+
+def test_a_project_that_has_spent_its_budget_waits_for_a_person(fleet: Fleet) -> None:
+    begin(fleet, "costly", "echo x > a.txt")
+    told = json.loads(fleet.cli("spend", "--project", "costly", "--json").stdout)
+    [one] = told["projects"]
+    assert (one["runs"], one["merged"], one["per_merge"]) == (1, 0, None) and one["seconds"] > 0
+    assert fleet.cli("spend", "budget", "costly", "--since-merge", "0.001s").returncode == 2
+    fleet.api.post("/v1/budgets", {"project": "costly", "since_merge": 1})
+    later = fleet.run(["sh", "-c", "sleep 1.2"], id="later", project="costly")
+    fleet.until(later, "done")
+    # Set anew, it is looked at once.
+    assert "within" in fleet.cli("spend", "budget", "costly", "--since-merge", "1s", "--as", "ann").stdout
+    waits = fleet.run(["true"], id="waits", project="costly")
+    assert "its budget" in fleet.api.get(f"/v1/jobs/{waits}/why")["summary"]
+    assert "used up" in fleet.cli("spend", "--project", "costly").stdout
+    assert fleet.api.get("/spend.json")["spend"]["budgets"][0]["used_up"]
+    assert "paddock project resume" in fleet.api.raw("/spend")[0].decode()
+    fleet.cli("project", "resume", "costly", "--as", "ann")
+    assert fleet.until(waits, "done")["state"] == "done"
+    assert fleet.cli("spend", "budget", "costly", "--none").returncode == 0

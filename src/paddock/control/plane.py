@@ -72,9 +72,10 @@ class Control:
         self.lanes_reads = 0
         # Monotonic seconds before which the lanes are not read again.
         self.lanes_rest_until = 0.0
-        # Epoch milliseconds at which schedules are looked at next, and how long changes wait.
+        # Epoch milliseconds at which schedules are looked at next, how long changes wait, and budgets.
         self.schedules_at = 0
         self.paced_at = 0
+        self.budgets_at = 0
         # The newest seal of the journal, signed; agents keep it as witnesses.
         self.checkpoint: Envelope | None = None
         self.quiet = Quiet()

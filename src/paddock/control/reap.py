@@ -9,7 +9,7 @@ import contextlib
 import logging
 import time
 
-from paddock.control import dispatch, offer, review_pace, reviewers, schedules, state, topics
+from paddock.control import budgets, dispatch, offer, review_pace, reviewers, schedules, state, topics
 from paddock.control.plane import CARE_S, Control
 from paddock.core.errors import PaddockError
 
@@ -68,6 +68,7 @@ class Reaper:
         await state.sweep(control, now)
         await topics.sweep(control, now)
         await review_pace.keep(control, now)
+        await budgets.keep(control, now)
         due = dispatch.next_due(control)
         control.stirred.clear()
         if due is not None and due <= now:

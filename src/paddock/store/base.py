@@ -9,6 +9,7 @@ from typing import Protocol
 from paddock.core.gate import Verdict
 from paddock.store.anomalies import AnomalyStore
 from paddock.store.backlog import Backlog
+from paddock.store.budgets import BudgetStore
 from paddock.store.chaining import ChainStore
 from paddock.store.fairness import FairStore
 from paddock.store.job_news import JobNewsStore
@@ -42,6 +43,7 @@ Fate = tuple[str, int, str]
 
 class Store(
     FairStore,
+    BudgetStore,
     ReplicaStore,
     StateStore,
     TopicStore,

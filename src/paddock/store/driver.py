@@ -7,6 +7,7 @@ from paddock.core.errors import BadInput
 from paddock.core.gate import Verdict
 from paddock.store.anomaly_ops import AnomalyOps
 from paddock.store.base import Fate
+from paddock.store.budget_ops import BudgetOps
 from paddock.store.chain_ops import ChainOps
 from paddock.store.fairness_ops import FairOps
 from paddock.store.ops import changing, checking, deciding, leasing, limiting, reading
@@ -37,7 +38,7 @@ from paddock.store.topic_ops import TopicOps
 from paddock.wire.messages import Check
 
 
-class StoreDriver(FairOps, ReplicaOps, StateOps, TopicOps, TokenOps, AnomalyOps, ChainOps, ReviewOps):
+class StoreDriver(FairOps, ReplicaOps, StateOps, TopicOps, TokenOps, AnomalyOps, ChainOps, ReviewOps, BudgetOps):
     """A store over an engine."""
 
     # Projects

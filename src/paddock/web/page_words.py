@@ -22,6 +22,8 @@ SENTENCES: Mapping[str, str] = {
     "attempt.refused": "{job}: {agent} refused attempt {epoch} ({code})",
     "attempt.returned": "{job}: {agent} handed attempt {epoch} back ({code})",
     "attempts.done": "{agent} finished {count} jobs",
+    "budget.set": "{by} set the budget of {project}",
+    "budget.used_up": "the budget of {project} is used up: {reason}",
     "cancel.delivered": "{job}: {agent} got the order to stop",
     "cancel.requested": "{job}: asked to stop",
     "change.approve": "{job}: {by} approved the change",

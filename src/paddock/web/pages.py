@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
 from paddock.core.errors import PaddockError
-from paddock.web import anomalies_page, page_data, page_topics, problem, render, tokens_page
+from paddock.web import anomalies_page, page_data, page_topics, problem, render, spend_api, tokens_page
 from paddock.web.page_data import Loader
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -35,6 +35,7 @@ PAGES = (
     Page("/agents", "/agents.json", "agents.html", page_data.agents),
     Page("/admin/anomalies", "/admin/anomalies.json", "anomalies.html", anomalies_page.page),
     Page("/portal/tokens", "/portal/tokens.json", "tokens.html", tokens_page.page),
+    Page("/spend", "/spend.json", "spend.html", spend_api.page),
     Page("/changes", "/changes.json", "changes.html", page_data.changes),
     Page("/changes/{ref}", "/changes/{ref}.json", "change.html", page_data.change),
     Page("/topics", "/topics.json", "topics.html", page_topics.listing),

@@ -12,6 +12,7 @@ from paddock.store.base import Store
 from paddock.store.conformance import (
     agents,
     anomalies,
+    budgets,
     chain,
     job_news,
     limits,
@@ -364,6 +365,7 @@ CHECKS: tuple[Check, ...] = (
     *topics.CHECKS,
     *job_news.CHECKS,
     *reviews.CHECKS,
+    *budgets.CHECKS,
     *chain.CHECKS,
     *tokens.CHECKS,
     *anomalies.CHECKS,
