@@ -57,10 +57,11 @@ def _submit(fleet: Fleet, jobs: int) -> list[str]:
 
 def _finished(fleet: Fleet, batches: Sequence[str], clock: Clock) -> float:
     """When the last outcome was seen in the store, by time.monotonic."""
-    for batch in batches:  # one after the other, so that watching costs little
+    for batch in batches:  # one after the other, and the last one closely, so that watching costs little
+        pause = POLL_S if batch == batches[-1] else 5 * POLL_S
         while any(_left(fleet, batch)):
             clock.left("running the jobs")
-            time.sleep(POLL_S)
+            time.sleep(pause)
     return time.monotonic()
 
 
