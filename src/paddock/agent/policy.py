@@ -59,7 +59,8 @@ def _check_folders(path: Path, owner: int) -> None:
         loose = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not status.st_mode & stat.S_ISVTX
         if status.st_uid not in (ROOT, owner) or loose:
             raise PolicyUnsafe(
-                f"the policy's folder {folder} can be written by others than root", hint=f"chown root:root {folder}; chmod go-w {folder}"
+                f"the policy's folder {folder} can be written by others than root",
+                hint=f"chown root:root {folder}; chmod go-w {folder}",
             )
 
 
