@@ -15,6 +15,7 @@ from paddock.agent.identity import Identity
 from paddock.agent.intake import Gatekeeper, Refusal, evidence
 from paddock.agent.journal import Journal, Told
 from paddock.agent.quarantine import Post
+from paddock.agent.rolling import Rolling
 from paddock.agent.slots import Active, Slots
 from paddock.agent.status import Status
 from paddock.core.errors import Overloaded, Refused, Stale, Unreachable
@@ -64,6 +65,8 @@ class _Beat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     want: int = 0
     draining: bool = False
     health: tuple[Check, ...] | None = None
+    state: str = ""
+    nonce: str = ""
     findings: tuple[Finding, ...] = ()
 
 
@@ -71,6 +74,7 @@ class Replaced(Stale):
     """Another process runs as this agent: this one was replaced and stops."""
 
     code = "stale_session"
+    hint = "a second process runs with a copy of this agent's state directory"
 
 
 class Beats:
@@ -108,6 +112,7 @@ class Beats:
         self.slots: Slots
         self.gate: Gatekeeper
         self.post: Post
+        self.rolling: Rolling
         # What the control plane should hear of; monotonic seconds before which a clock that is off is not told again.
         self._findings: list[Finding] = []
         self._skew_due = 0.0
@@ -160,7 +165,12 @@ class Beats:
         answered, self._answered = self._answered, None
         try:
             while True:
-                beat = self._compose()
+                try:
+                    beat = self._compose()
+                except OSError as error:  # a session does not begin before its nonce is on disk
+                    self._later(f"the state directory cannot be written: {error}")
+                    await asyncio.sleep(1)
+                    continue
                 answer = await self._deliver(encode(beat))
                 if answer.status != 503:
                     break
@@ -170,6 +180,7 @@ class Beats:
             answered.set_result(None)
 
     def _compose(self) -> _Beat:
+        state, nonce = self._roll()
         self._seq += 1
         outcomes = tuple(self._journal.pending(OUTBOX_BYTES))
         return _Beat(
@@ -184,7 +195,17 @@ class Beats:
             draining=self.draining,
             health=None if self._hello is not None else self._health,
             findings=tuple(self._findings),
+            state=state,
+            nonce=nonce,
         )
+
+    def _roll(self) -> tuple[str, str]:
+        """The state and the nonce that the next beat shows; nothing when it need not show any. Raises: OSError."""
+        if self._hello is not None:
+            return self.rolling.ahead()
+        with contextlib.suppress(OSError):  # the beat is worth more; the next one tries again
+            return self.rolling.ahead() if self.rolling.due() else ("", "")
+        return "", ""
 
     async def _hold_off(self, seconds: float) -> None:
         """Stays away for as long as it was told and as much again at most; what must be told ends it."""
@@ -261,6 +282,8 @@ class Beats:
             self.bearer = reply.bearer
             self.on_bearer()
         del self._findings[: len(beat.findings)]
+        if beat.nonce and reply.state:
+            self.rolling.answered(reply.state, seconds)
         self._look_at_clock(reply.now)
         if reply.standing is not None:
             self.post.take(reply.standing)

@@ -13,7 +13,7 @@ _BELONGINGS = (
     "agent.db-wal",
     "agent.db-shm",
     "witness.json",
-    "standing.json",
+    "standing.json", "rolling.json",
     "status.json",
 )
 

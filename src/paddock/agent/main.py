@@ -17,7 +17,7 @@ import msgspec
 
 from paddock import __version__
 from paddock.agent import identity as identities
-from paddock.agent.beating import Beats
+from paddock.agent.beating import Beats, Replaced
 from paddock.agent.capabilities import find
 from paddock.agent.config import AgentConfig
 from paddock.agent.health import Health
@@ -27,6 +27,7 @@ from paddock.agent.intake import Gatekeeper
 from paddock.agent.journal import Journal
 from paddock.agent.policy import LocalPolicy
 from paddock.agent.quarantine import Post
+from paddock.agent.rolling import Rolling
 from paddock.agent.slots import Slots
 from paddock.agent.status import Status
 from paddock.agent.witness import Witness
@@ -67,7 +68,15 @@ def run(config: AgentConfig) -> int:
 async def _main(config: AgentConfig) -> int:
     identity = await _identity(config)
     contained = await asyncio.to_thread(probe, config.work)
-    agent = Agent(config, identity, contained)
+    # Nobody else on this host holds the state directory. Who was replaced all the same shows once more what state he
+    # has, the one in memory, which no copy can have: if the directory was copied, both are found out by that.
+    rolling = Rolling(config.state / "rolling.json")
+    with contextlib.suppress(Replaced):
+        return await _session(Agent(config, identity, contained, rolling))
+    return await _session(Agent(config, identity, contained, rolling))
+
+
+async def _session(agent: "Agent") -> int:
     try:
         return await agent.live()
     finally:
@@ -93,7 +102,7 @@ async def _identity(config: AgentConfig) -> Identity:
 class Agent:
     """One session of an agent."""
 
-    def __init__(self, config: AgentConfig, identity: Identity, contained: Containment) -> None:
+    def __init__(self, config: AgentConfig, identity: Identity, contained: Containment, rolling: Rolling) -> None:
         self._config = config
         self._session = make("s", time.time_ns() // 1_000_000, secrets.randbits(ENTROPY_BITS))
         self._key = identities.agent_key(config.state)
@@ -136,6 +145,7 @@ class Agent:
             now=lambda: time.time_ns() // 1_000_000,
         )
         self._beats.post = post
+        self._beats.rolling = rolling
         post.on_change = self._beats.stand
         self._beats.stand()
         if post.tampered:

@@ -8,7 +8,7 @@ import msgspec
 from paddock.control.plane import Control
 from paddock.control.presence import Presence
 from paddock.core import anomalies
-from paddock.core.anomalies import FROM_AGENTS, TYPES, Standing
+from paddock.core.anomalies import FROM_AGENTS, TYPES, Act, Standing
 from paddock.core.errors import BadInput, Conflict, PaddockError
 from paddock.store.anomalies import Anomaly
 from paddock.store.base import Fate
@@ -20,7 +20,9 @@ from paddock.wire.messages import Finding
 
 async def notice(control: Control, type_: str, agent: str, **facts: object) -> None:
     """Raises an anomaly about an agent, now or with the next one. Raises: StoreUnavailable, NotFound."""
-    times = control.quiet.due(type_, agent)
+    known = control.fleet.get(agent)
+    stops = TYPES[type_].act is Act.QUARANTINE and known is not None and known.standing is Standing.ACTIVE
+    times = control.quiet.due(type_, agent) or int(stops)
     if not times:
         return
     found = await control.store.raise_anomaly(type_, agent, facts, times, control.clock.now())

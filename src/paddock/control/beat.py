@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 
-from paddock.control import anomalies, offer
+from paddock.control import anomalies, offer, rolling
 from paddock.control.dispatch import consume, lanes_for, orders
 from paddock.control.plane import Control
 from paddock.control.presence import Presence
@@ -58,9 +58,10 @@ async def beat(control: Control, agent_id: str, signature: str, body: bytes, cha
                 return agent.reply
             if given.seq <= agent.seq:
                 raise OldBeat()
-        agent.reply = await _answer(control, agent, given, chance)
-        agent.seq = given.seq
-        return agent.reply
+        reply = await _answer(control, agent, given, chance)
+        if given.session == agent.session:
+            agent.reply, agent.seq = reply, given.seq
+        return reply
     finally:
         agent.inflight.set_result(None)
         agent.inflight = None
@@ -69,6 +70,13 @@ async def beat(control: Control, agent_id: str, signature: str, body: bytes, cha
 async def _answer(control: Control, agent: Presence, given: Beat, chance: float) -> bytes:
     now = control.clock.now()
     told: list[Fate] = []
+    state: str | None = ""
+    if given.hello is not None:
+        state = await rolling.boot(control, agent, given)
+    elif given.nonce and given.session == agent.session:
+        state = await rolling.roll(control, agent, given)
+    if state is None:  # one of two with the same state; which is the right one, a person decides
+        return encode(Reply(now=now, next_ms=control.beat_ms, standing=anomalies.order(control, agent)))
     if given.hello is not None or given.session != agent.session:
         told = await _greet(control, agent, given, now)
         given = msgspec.structs.replace(given, outcomes=())
@@ -101,6 +109,7 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
         manifest=manifest,
         directive=_directive(control, agent, given, out, told),
         checkpoint=checkpoint,
+        state=state,
         standing=standing,
     )
     return encode(reply)

@@ -53,6 +53,7 @@ class Control:
         self.directive_key = keys.directive
         # Good on every replica and after a restart; bearers open nothing but the wake channel.
         self.bearers = Bearers(keys.directive.derive("bearer"))
+        self.rolling = keys.directive.derive("rolling")
         self.fleet = Fleet(())
         self.idle = Idle()
         self.pressure = Pressure(store.backlog)

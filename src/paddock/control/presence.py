@@ -8,6 +8,7 @@ from typing import Any
 
 from paddock.core.anomalies import Standing
 from paddock.core.matching import Candidate
+from paddock.core.rolling import Roll
 from paddock.store.records import Agent
 from paddock.wire.keys import Verifier
 from paddock.wire.messages import Check
@@ -41,6 +42,7 @@ class Presence:
         "group",
         "inflight",
         "interval",
+        "kept_roll",
         "kinds",
         "labels",
         "last_seen",
@@ -50,12 +52,14 @@ class Presence:
         "listening",
         "name",
         "reply",
+        "roll",
         "running",
         "seq",
         "session",
         "slots",
         "stale",
         "standing",
+        "state",
         "standing_due",
         "standing_number",
         "standing_reason",
@@ -88,6 +92,10 @@ class Presence:
         self.listed_draining = False
         # Whether it may not have heard yet where it stands.
         self.standing_number, self.standing_due = 0, False
+        # Its rolling state as this process knows it, and as the store kept it last.
+        self.roll = self.kept_roll = Roll()
+        # The state that it was answered last.
+        self.state = ""
         self.update(record)
 
     def update(self, record: Agent) -> None:
@@ -108,6 +116,10 @@ class Presence:
         self.standing, self.standing_reason = record.standing, record.standing_reason
         self.standing_due = self.standing_due or record.standing_number > self.standing_number
         self.standing_number = record.standing_number
+        kept = Roll(*record.roll)
+        if kept.number > self.roll.number or kept.number < self.kept_roll.number:  # known elsewhere, or forgotten
+            self.roll, self.state = kept, ""
+        self.kept_roll = kept
         self.granted: Mapping[str, str] = record.granted or _NONE
         self.feels(record.health)
 

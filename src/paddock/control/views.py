@@ -95,7 +95,7 @@ def agent_view(control: Control, record: Agent, held: list[str]) -> View:
     """One agent."""
     now = control.clock.now()
     view = dict(msgspec.to_builtins(record))
-    del view["public_key"], view["generation"], view["granted"]
+    del view["public_key"], view["generation"], view["granted"], view["roll"]
     seen = control.fleet.get(record.id)
     online = seen is not None and seen.online(now)
     view["online"] = online

@@ -28,9 +28,11 @@ class Type(NamedTuple):
     told_by_agent: bool = False
 
 
+CLONE = "suspected_clone"
 # Only what nobody but the agent's own key can provoke quarantines at once: else any stranger could stop a fleet.
 TYPES = {
     "operator": Type("a person has put it in quarantine", Act.QUARANTINE),
+    CLONE: Type("two processes hold its state directory: it was copied, or put back", Act.QUARANTINE),
     "tampered_state": Type("files of its state directory are not as it wrote them", Act.QUARANTINE, True),
     "tampered_order": Type("it was handed an order that is not the control plane's for it", Act.WAIT, True),
     "journal_denied": Type("a checkpoint denies the one that it was handed before", Act.WAIT, True),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from paddock.core.anomalies import Standing
+from paddock.core.rolling import Roll
 from paddock.store.records import Agent, Record
 
 
@@ -40,6 +41,9 @@ class AnomalyStore(Protocol):
 
     async def set_standing(self, agent: str, standing: Standing, reason: str, by: str, now: int) -> Agent | None:
         """Moves an agent; None when it stands there already, or is terminal. Raises: NotFound."""
+
+    async def roll(self, agent: str, before: Roll, after: Roll, now: int) -> bool:
+        """Keeps what is known of an agent's rolling state; False when it is not `before` that is kept."""
 
     async def anomaly(self, anomaly: str) -> Anomaly: ...
     async def anomalies(self, *, every: bool, most: int) -> Sequence[Anomaly]:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from paddock.core.anomalies import Standing
+from paddock.core.rolling import Roll
 from paddock.store.anomalies import Anomaly, Verdict
 from paddock.store.operations import Operations
 from paddock.store.ops import anomalies
-from paddock.store.ops.work import records
+from paddock.store.ops.work import records, to_json
 from paddock.store.records import Agent
 
 
@@ -21,6 +22,10 @@ class AnomalyOps(Operations):
 
     async def set_standing(self, agent: str, standing: Standing, reason: str, by: str, now: int) -> Agent | None:
         return await self._write(now, lambda work: anomalies.move(work, agent, standing, reason, by))
+
+    async def roll(self, agent: str, before: Roll, after: Roll, now: int) -> bool:
+        values = {"agent": agent, "before": to_json(before), "after": to_json(after)}
+        return await self._write(now, lambda work: work.tx.run("roll", **values) == 1)
 
     async def anomaly(self, anomaly: str) -> Anomaly:
         return await self._read(lambda tx: anomalies.find(tx, anomaly))

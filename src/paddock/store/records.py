@@ -127,6 +127,8 @@ class Agent(Record, frozen=True, kw_only=True):
     standing: Standing
     standing_number: int
     standing_reason: str
+    # What is known of its rolling state.
+    roll: tuple[int, str, str]
 
 
 class Change(Record, frozen=True, kw_only=True):

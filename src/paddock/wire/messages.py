@@ -170,6 +170,9 @@ class Beat(Struct, frozen=True, kw_only=True):
     draining: bool = False
     # How every check stands, when one of them has changed since the last beat; None otherwise.
     health: Checks | None = None
+    # The state that rolls with the beats, and the nonce written down ahead of this one; see core/rolling.py.
+    state: Annotated[str, Meta(max_length=96)] = ""
+    nonce: Annotated[str, Meta(max_length=32)] = ""
     findings: Annotated[tuple[Finding, ...], Meta(max_length=20)] = ()
 
 
@@ -223,6 +226,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     directive: Envelope | None = None
     # The newest seal of the journal; now and then, for agents to keep as witnesses.
     checkpoint: Envelope | None = None
+    # The next state, when the beat has shown one.
+    state: str = ""
     # Where the agent stands, when it may not have heard.
     standing: Envelope | None = None
 

@@ -2,6 +2,7 @@
 
 from paddock.core.anomalies import Standing
 from paddock.core.errors import Conflict, NotFound
+from paddock.core.rolling import Roll
 from paddock.core.states import JobState
 from paddock.store.base import Store
 from paddock.store.conformance.bench import NOW, Bench, Check
@@ -61,4 +62,20 @@ async def a_quarantined_agent_holds_nothing_until_all_is_resolved(store: Store) 
     assert (await store.agent(who[0])).standing is Standing.TERMINAL
 
 
-CHECKS: tuple[Check, ...] = (one_is_open_of_each_type, a_quarantined_agent_holds_nothing_until_all_is_resolved)
+async def rolling_state_is_kept_once(store: Store) -> None:
+    agent, _ = await Bench(store).agent("a")
+    one, other = Roll(1, "aa", ""), Roll(1, "bb", "")
+    assert await store.roll(agent, Roll(), one, NOW)
+    assert not await store.roll(agent, Roll(), other, NOW)
+    assert Roll(*(await store.agent(agent)).roll) == one
+    raised = await store.raise_anomaly("suspected_clone", agent, {}, 1, NOW)
+    moved = (await store.resolve_anomaly(raised.anomaly.id, "ann", "", NOW)).moved
+    assert moved is not None
+    assert Roll(*moved.roll) == Roll()
+
+
+CHECKS: tuple[Check, ...] = (
+    one_is_open_of_each_type,
+    a_quarantined_agent_holds_nothing_until_all_is_resolved,
+    rolling_state_is_kept_once,
+)

@@ -1,6 +1,6 @@
 """What was found about agents, and where they stand because of it."""
 
-from paddock.core.anomalies import TYPES, Act, Standing, lifts
+from paddock.core.anomalies import CLONE, TYPES, Act, Standing, lifts
 from paddock.core.errors import Conflict, NotFound
 from paddock.store.anomalies import Anomaly, Verdict
 from paddock.store.ops import finishing
@@ -39,6 +39,8 @@ def resolve(work: Work, anomaly: str, by: str, said: str) -> Verdict:
     if not work.tx.run("resolve_anomaly", id=anomaly, by=by, note=said, now=work.now):
         raise Conflict(f"anomaly {anomaly} is resolved already")
     work.journal("anomaly.resolved", None, found.agent or None, anomaly=anomaly, type=found.type, by=by, note=said)
+    if found.type == CLONE:  # whoever beats next is the agent
+        work.tx.run("forget_roll", agent=found.agent)
     left = frozenset(row["type"] for row in work.tx.all("open_anomalies_of", agent=found.agent))
     moved = move(work, found.agent, Standing.ACTIVE, "", by) if found.agent and lifts(left) else None
     return Verdict(find(work.tx, anomaly), moved)
