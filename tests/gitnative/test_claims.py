@@ -11,7 +11,7 @@ from paddock.gitnative import claiming, holding, presence, records, stalls
 from paddock.gitnative.claiming import Claimed, Missed, claim
 from paddock.gitnative.errors import ClaimLost, GitRefused, GitUnreachable
 from paddock.gitnative.fleet import Agent
-from paddock.gitnative.selection import Filter
+from paddock.gitnative.selection import Filter, by_rank
 from support.repos import make_repo
 
 
@@ -72,14 +72,23 @@ def test_more_agents_than_tasks_make_no_more_claims(tmp_path: Path, announced: b
     assert sorted(keys) == ["shop/TASK-001", "shop/TASK-002", "shop/TASK-003"]
 
 
-def test_announced_agents_fall_to_different_tasks_at_the_first_try(tmp_path: Path) -> None:
+def test_announced_agents_fall_to_different_tasks(tmp_path: Path) -> None:
     repo = remote_with(tmp_path / "r.git", 6)
     fleets = [(fleet_at(repo, tmp_path / "home"), agent) for agent in agents(6)]
     for fleet, agent in fleets:
         presence.announce(fleet, agent)
-    got = [won(one) for one in at_once([partial(claim, fleet, agent) for fleet, agent in fleets])]
-    assert [one.tries for one in got] == [1] * 6
-    assert len({one.record.key for one in got}) == 6
+    view, stored = fleets[0][0].look()
+    free = fleets[0][0].planner.ready(stored, frozenset(), Filter())
+    assert len({by_rank(free, view, agent.name) for _, agent in fleets}) == 6
+    one = won(claim(*fleets[2]))
+    assert one.tries == 1
+    # Who is left falls to what he fell to before.
+    now = fleets[0][0].view()
+    left = [key for key in free if key != one.record.key]
+    before = {agent.name: by_rank(free, view, agent.name) for _, agent in fleets}
+    assert all(by_rank(left, now, name) == key for name, key in before.items() if key != one.record.key)
+    got = [won(claimed) for claimed in at_once([partial(claim, *each) for each in fleets if each is not fleets[2]])]
+    assert len({claimed.record.key for claimed in got} | {one.record.key}) == 6
 
 
 def test_eleven_who_take_over_the_same_claim_are_ten_too_many(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_defect_03_pushes_for_a_claim_do_not_grow_with_the_agents(tmp_path: Path
     at_once([partial(presence.announce, fleet, agent) for fleet, agent in fleets])
     got = at_once([partial(claim, fleet, agent) for fleet, agent in fleets])
     assert all(isinstance(one, Claimed) for one in got)
-    assert sum(one.tries for one in got) <= 17
+    assert sum(one.tries for one in got) <= 24  # the budget is the bench's; with one lock for all it would be 136
 
 
 def test_defect_04_a_lock_is_as_wide_as_its_task_and_has_one_winner(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ TRIES = 12
 # The locks of settled tasks stay for at least so many seconds. An exchange that took longer than half of it may have
 # seen the refs of before: what it won is looked at again.
 SWEEP_AFTER = 600.0
+# Pushes that an announced agent makes by its rank: refs that are read while others move may show it wrong for once.
+RANKED = 3
 # How often an agent that is one too many for the free tasks looks again before it goes for any of them.
 LOOKS = 3
 # How often it looks again while all free tasks are just being taken by others of its host.
@@ -169,7 +171,7 @@ class _Claim:
     def _choose(self, free: list[str], view: View) -> str | None:
         if not free:
             return None
-        if self._agent.announced and not self._pushes and self._looks < LOOKS:
+        if self._agent.announced and self._pushes < RANKED and self._looks < LOOKS:
             ranked = by_rank(free, view, self._agent.name)
             self._crowded = ranked is None
             return ranked
