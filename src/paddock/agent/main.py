@@ -156,15 +156,19 @@ class Agent:
         self._bearer = asyncio.Event()
         self._beats.on_bearer = self._bearer.set
         self._ending = asyncio.Event()
+        self._introduce(identity, hello)
+
+    def _introduce(self, identity: Identity, hello: Hello) -> None:
+        """What `paddock status` says of this session."""
         self._status.fact(
             agent=identity.agent,
-            name=config.name,
+            name=hello.name,
             session=self._session,
-            server=config.server,
+            server=self._config.server,
             version=__version__,
-            slots=config.slots,
-            containment=contained.cls,
-            containment_reason=contained.reason,
+            slots=hello.slots,
+            containment=self._contained.cls,
+            containment_reason=self._contained.reason,
             capabilities=hello.capabilities,
             labels=hello.labels,
             health=[msgspec.structs.asdict(check) for check in hello.health],
