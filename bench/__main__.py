@@ -11,7 +11,7 @@ from bench.place import temporary
 from bench.report import Report, say
 
 # What runs, in this order; each is a module of this folder.
-BENCHES = ("cli", "agent_memory", "dispatch", "jobs", "beats", "worktrees", "wake", "idle", "growth", "git")
+BENCHES = ("cli", "agent_memory", "dispatch", "jobs", "beats", "worktrees", "fence", "wake", "idle", "growth", "git")
 
 
 def main() -> int:

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench.place import Place
@@ -37,17 +38,40 @@ def measure(place: Place) -> Report:
         return _report({}, {}, 0, (f"this host cannot contain jobs: {held.reason}", held.hint))
     runs, samples = (1, 3) if place.quick else (RUNS, SAMPLES)
     folder = place.folder("fence")
-    found = [_commands(folder, samples, overlay=held.overlay) for _ in range(runs)]
+    with undisturbed() as note:
+        return _measure(folder, runs, samples, 8 if place.quick else MIB, held.overlay, note)
+
+
+@contextmanager
+def undisturbed() -> Iterator[tuple[str, ...]]:
+    """Before the neighbours on this machine, where it may be: a box is a dozen processes that wait for each other.
+
+    The bare command is measured in the same way. Gives a note of it.
+    """
+    before, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except OSError:
+        yield ()
+        return
+    try:
+        yield ("measured before other processes of this machine (SCHED_RR), the bare command too",)
+    finally:
+        os.sched_setscheduler(0, before, priority)
+
+
+def _measure(folder: Path, runs: int, samples: int, mib: int, overlay: bool, note: tuple[str, ...]) -> Report:
+    found = [_commands(folder, samples, overlay=overlay) for _ in range(runs)]
     chosen = best(found, lambda run: run["added"])
     with_way_out = statistics.median(_ms(folder, way_out=True) for _ in range(samples)) - chosen["bare"]
-    speed = max(_speed(folder, 8 if place.quick else MIB) for _ in range(runs))
+    speed = max(_speed(folder, mib) for _ in range(runs))
     figures = {
         "contained_ms_median": chosen["contained"],
         "added_ms": chosen["added"],
         "added_ms_with_way_out": with_way_out,
         "egress_mb_per_s": speed,
     }
-    return _report(figures, {"bare_ms_median": chosen["bare"]}, runs, ())
+    return _report(figures, {"bare_ms_median": chosen["bare"]}, runs, note)
 
 
 def _report(figures: dict[str, float], floor: dict[str, float], runs: int, notes: tuple[str, ...]) -> Report:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from paddock.sandbox import box as boxes
-from paddock.sandbox import probe
+from paddock.sandbox import measure, probe, seccomp
 from paddock.sandbox.probe import Containment
 
 
@@ -35,3 +35,14 @@ def test_a_breach_is_found(traversable_tmp: Path, monkeypatch: pytest.MonkeyPatc
     found = probe(traversable_tmp)
     assert found.cls == "none"
     assert "network" in found.reason
+
+
+def test_a_processor_without_a_filter_contains_nothing(traversable_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("platform.machine", lambda: "riscv64")
+        seccomp.program.cache_clear()
+        found = measure(traversable_tmp)
+    seccomp.program.cache_clear()
+    assert (found.cls, "riscv64" in found.reason) == ("none", True)
+    assert probe(traversable_tmp) is found  # until it is measured anew
+    assert measure(traversable_tmp) != found
