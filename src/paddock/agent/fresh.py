@@ -13,7 +13,8 @@ _BELONGINGS = (
     "agent.db-wal",
     "agent.db-shm",
     "witness.json",
-    "standing.json", "rolling.json",
+    "standing.json",
+    "rolling.json",
     "status.json",
 )
 

@@ -369,5 +369,4 @@ CHECKS: tuple[Check, ...] = (
     *chain.CHECKS,
     *tokens.CHECKS,
     *anomalies.CHECKS,
-    *anomalies.CHECKS,
 )

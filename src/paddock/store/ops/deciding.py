@@ -95,5 +95,3 @@ def set_health(work: Work, agent: str, session: str, checks: Sequence[Check], to
         said = {"check": failing[0].name, "detail": failing[0].detail} if failing else {}
         work.journal(told, None, agent, **said)
     return True
-
-
