@@ -59,10 +59,10 @@ class Presence:
         "slots",
         "stale",
         "standing",
-        "state",
         "standing_due",
         "standing_number",
         "standing_reason",
+        "state",
         "verifier",
         "version",
     )
