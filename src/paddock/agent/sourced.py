@@ -84,6 +84,7 @@ class _Sourced:
         self._ending = asyncio.Event()
         self._stops: dict[tuple[str, int], Stop] = {}
         self._failed = False
+        self._fault: PaddockError | None = None
 
     async def live(self) -> int:
         """Takes jobs into every slot until told to end; then running ones get a while before they are handed back."""
@@ -103,6 +104,8 @@ class _Sourced:
             await asyncio.gather(sweeps, drain, *slots, return_exceptions=True)
             with contextlib.suppress(PaddockError):
                 await asyncio.to_thread(self._source.leave)
+        if self._fault is not None:
+            raise self._fault
         return 1 if self._failed else 0
 
     def _end(self) -> None:
@@ -134,7 +137,10 @@ class _Sourced:
                 order = await asyncio.to_thread(self._source.take)
             except PaddockError as error:
                 if self._once or not error.retryable:
-                    raise
+                    # What runs in other slots is finished first.
+                    self._fault = self._fault or error
+                    self._ending.set()
+                    return
                 _log.warning(error.message, extra={"action": "source.unreachable"})
                 order = None
             if order is not None:

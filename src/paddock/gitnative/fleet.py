@@ -69,6 +69,8 @@ class Fleet:
         self.rng = rng or random.Random()
         self.say = say
         self._branch = branch
+        # The coordination branch as it was found last.
+        self.branch = branch
         self._places = places
         self._fallen = False
 
@@ -95,6 +97,7 @@ class Fleet:
         if branch not in view.heads:
             said = f"{self.remote} has no branch {branch!r}" if branch else f"{self.remote} has no branch yet"
             raise GitRefused(said, hint="push the branch with the tasks, or name another with --branch")
+        self.branch = branch
         return branch, view.heads[branch]
 
     def known(self, view: View) -> Stored | None:

@@ -1,5 +1,6 @@
 """Tasks of a git remote as jobs of an agent: claimed, turned into orders, told as done, failed or given back."""
 
+import contextlib
 import hashlib
 import re
 import secrets
@@ -11,6 +12,7 @@ from paddock.core.errors import PaddockError
 from paddock.core.job import Files, Scope
 from paddock.gitnative import holding, presence, protocols, settle
 from paddock.gitnative.claiming import Claimed
+from paddock.gitnative.errors import GitUnreachable
 from paddock.gitnative.fleet import Agent, Fleet
 from paddock.gitnative.selection import Filter
 from paddock.gitnative.tasks import Task
@@ -75,13 +77,24 @@ class GitSource:
             if verbs is protocols.REFS and self._work.settle_at:
                 settle.settle(self._fleet, self._agent, least=self._work.settle_at)
             return None
-        view, stored = self._fleet.look()
-        branch, _ = self._fleet.tip(view)
-        order = self._order(got, stored.tasks[got.record.key], branch)
+        try:
+            order = self._order(got, self._task(got.record.key))
+        except PaddockError:
+            with contextlib.suppress(PaddockError):
+                verbs.release(self._fleet, self._agent, got.record.key, reason="its file could not be read")
+            raise
         self._keys[order.job] = got.record.key
         return order
 
-    def _order(self, got: Claimed, task: Task, branch: str) -> JobOrder:
+    def _task(self, key: str) -> Task:
+        known = self._fleet.mirror.latest()
+        if known is None or key not in known.tasks:
+            _, known = self._fleet.look()
+        if key not in known.tasks:
+            raise GitUnreachable(f"the file of {key} is gone")
+        return known.tasks[key]
+
+    def _order(self, got: Claimed, task: Task) -> JobOrder:
         argv = list(task.run.get("argv") or self._work.argv)
         write = tuple(task.run.get("write") or ("**",))
         now = int(self._fleet.clock() * 1_000)
@@ -99,7 +112,7 @@ class GitSource:
             nonce=secrets.token_hex(8),
             nbf=now,
             exp=now + DAY_MS,
-            base=Base(repo=self._fleet.remote.url, branch=branch),
+            base=Base(repo=self._fleet.remote.url, branch=self._fleet.branch),
             payload={"argv": argv, "env": env, "message": f"{task.id}: {task.title}"},
             scope=Scope(files=Files(write=write), degraded=self._work.degraded),
             limits=Limits(wall_s=task.run.get("timeout", 3_600)),
