@@ -1,5 +1,6 @@
 """What hostile code does in a box, and how each attempt ends; also run as an ordinary user by tests/workspace."""
 
+import contextlib
 import json
 import os
 import resource
@@ -13,6 +14,7 @@ import pytest
 
 from paddock.sandbox import Box, Ceiling, Egress, Rules, default_tools, job_user, launch, probe
 from sandbox.test_box import make_box
+from support.wait import wait_until
 
 pytestmark = pytest.mark.skipif(probe().cls == "none", reason=probe().reason)
 Attack = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -64,6 +66,15 @@ def spawn(box: Box, argv: Sequence[str]) -> "subprocess.CompletedProcess[str]":
 def told(done: "subprocess.CompletedProcess[str]") -> dict[str, str]:
     assert done.returncode == 0, done.stderr
     found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def labelled(label: bytes) -> list[Path]:
+    """Processes whose environment holds the label of a run."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            found += [entry] if label in entry.read_bytes() else []
     return found
 
 
@@ -235,14 +246,8 @@ os.wait()
 """
     done = attack(code, label="daemon-of-a-test")
     assert done.returncode == 0
-    needle = b"daemon-of-a-test"
-    alive = []
-    for entry in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            alive += [entry] if needle in entry.read_bytes() else []
-        except OSError:
-            continue
-    assert alive == []
+    # The namespace is still being taken down when the box's first process has ended.
+    wait_until(lambda: not labelled(b"daemon-of-a-test"), 30, what="the daemon is gone")
 
 
 def test_limits_cannot_be_raised_from_inside(attack: Attack) -> None:
