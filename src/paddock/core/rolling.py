@@ -19,7 +19,7 @@ class Held(NamedTuple):
 
 
 class Roll(NamedTuple):
-    """What the control plane knows: the state to be shown next, by number and nonce, and the nonce of the one before."""
+    """What the control plane knows: the state to be shown next, by number and nonce, and the nonce before it."""
 
     number: int = 0
     made: str = ""
