@@ -68,7 +68,7 @@ def box(folder: Path, link: int | None = None) -> Box:
 
 
 async def run(made: Run, folder: Path, code: str) -> Ended:
-    with way_out(made) as egress:
+    with way_out(made, contained=True) as egress:
         words = [sys.executable, "-I", "-S", "-c", code]
         ready = launch(box(folder, egress.theirs.fileno() if egress else None), words)
         async with watched(made, folder / "tree"):

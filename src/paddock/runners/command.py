@@ -60,14 +60,14 @@ async def execute(job: Run, tree: Worktree) -> Ended:
         "PADDOCK_EPOCH": str(order.epoch),
     }
     async with job.socket(agent.source):
-        with way_out(job) as egress:
+        with way_out(job, contained=tree.record.contained) as egress:
             return await _start(job, tree, env, agent, egress)
 
 
 async def _start(job: Run, tree: Worktree, env: dict[str, str], agent: Bind, egress: Egress | None) -> Ended:
     order = job.order
     link = None
-    if egress is not None and tree.record.contained:
+    if egress is not None:
         env, link = env | egress.env(), egress.theirs.fileno()
     job.began()
     job.say(f"running {' '.join(order.payload['argv'])[:80]}")

@@ -11,9 +11,12 @@ LOST = "egress_lost"
 
 
 @contextlib.contextmanager
-def way_out(job: Run) -> Iterator[Egress | None]:
-    """The proxy of a run that may reach hosts; its lines go into the job's log, and its failure ends the run."""
-    if not job.fence.hosts:
+def way_out(job: Run, *, contained: bool) -> Iterator[Egress | None]:
+    """The proxy of a run that may reach hosts; its lines go into the job's log, and its failure ends the run.
+
+    A run without a box has the host's network, and no proxy to go through.
+    """
+    if not job.fence.hosts or not contained:
         yield None
         return
     loop = asyncio.get_running_loop()

@@ -20,7 +20,8 @@ from paddock.sandbox.egress_relay import Budget, Relay
 from paddock.sandbox.egress_request import MAX_HEAD, BadRequest, Target, parse
 
 PORT = 3128
-HEAD_S, CONNECT_S, IDLE_S, OPEN_S = 10.0, 15.0, 300.0, 30.0
+# Seconds: for a request, for a connection, of silence, and until the box has begun.
+HEAD_S, CONNECT_S, IDLE_S, OPEN_S = 10.0, 15.0, 300.0, 600.0
 MOST_CONNECTIONS = 128
 _REASONS = {400: "Bad Request", 403: "Forbidden", 405: "Method Not Allowed", 431: "Too Large", 502: "Bad Gateway"}
 
