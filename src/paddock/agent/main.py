@@ -20,6 +20,7 @@ from paddock.agent import identity as identities
 from paddock.agent.beating import Beats, Replaced
 from paddock.agent.capabilities import find
 from paddock.agent.config import AgentConfig
+from paddock.agent.fingerprint import of_host
 from paddock.agent.health import Health
 from paddock.agent.http import Client
 from paddock.agent.identity import Identity
@@ -127,6 +128,7 @@ class Agent:
             labels=dict(config.labels),
             health=self._health.stands,
             standing=post.number,
+            fingerprint=of_host(self._key),
         )
         self._agent = identity.agent
         self._beats = Beats(self._client, identity, self._key, self._session, hello, self._journal, self._status)
@@ -171,6 +173,7 @@ class Agent:
             containment_reason=self._contained.reason,
             capabilities=hello.capabilities,
             labels=hello.labels,
+            fingerprint=hello.fingerprint,
             health=[msgspec.structs.asdict(check) for check in hello.health],
         )
 

@@ -30,6 +30,12 @@ def main(verb: str, words: list[str]) -> int:
     mint.add_argument(
         "--network", metavar="RANGE", default="", help="where it may be redeemed from, such as 10.1.0.0/16"
     )
+    mint.add_argument(
+        "--binding",
+        default="optional",
+        help="when its agent moves to another host: required quarantines it, "
+        "optional raises an anomaly, none does nothing (optional)",
+    )
     args.for_part(parts, "list", "list the newest tokens, without what they are made of", _list)
     revoke = args.for_part(parts, "revoke", "make a token worthless that was not used", _revoke)
     revoke.add_argument("token", metavar="TOKEN", help="its id or its label")
@@ -37,7 +43,12 @@ def main(verb: str, words: list[str]) -> int:
 
 
 def _mint(found: argparse.Namespace) -> int:
-    body: dict[str, object] = {"label": found.label, "channel": found.channel, "network": found.network}
+    body: dict[str, object] = {
+        "label": found.label,
+        "channel": found.channel,
+        "network": found.network,
+        "binding": found.binding,
+    }
     body["labels"] = dict(_label(text) for text in found.agent_label)
     if found.expires is not None:
         body["expires"] = found.expires

@@ -115,6 +115,7 @@ async def resolve(control: Control, anomaly: str, given: Any) -> dict[str, Any]:
     """A person has looked at an anomaly. Raises: NotFound, Conflict, BadInput."""
     by, note = _decision(given)
     found = await control.store.resolve_anomaly(anomaly, by, note, control.clock.now())
+    control.quiet.forget(found.anomaly.type, found.anomaly.agent)
     control.bus.news()
     _moved(control, found.moved)
     return view(control, found.anomaly)

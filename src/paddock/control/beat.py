@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 
-from paddock.control import anomalies, offer, rolling
+from paddock.control import anomalies, fingerprints, offer, rolling
 from paddock.control.dispatch import consume, lanes_for, orders
 from paddock.control.plane import Control
 from paddock.control.presence import Presence
@@ -146,6 +146,7 @@ async def _greet(control: Control, agent: Presence, given: Beat, now: int) -> li
     control.idle.drop(agent)
     fresh = agent.session != given.session
     agent.update(record)
+    await fingerprints.look(control, record, given.hello.fingerprint)
     agent.standing_due = agent.standing_number > given.hello.standing
     if fresh:
         agent.seq, agent.reply, agent.bearer_at = -1, b"", 0

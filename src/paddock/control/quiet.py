@@ -25,3 +25,7 @@ class Quiet:
             self._seen.clear()
         self._seen[what, agent] = (now, 0)
         return times + 1
+
+    def forget(self, what: str, agent: str) -> None:
+        """Has it written down at once when it is seen again."""
+        self._seen.pop((what, agent), None)

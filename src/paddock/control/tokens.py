@@ -10,7 +10,7 @@ from paddock.core.errors import BadInput
 from paddock.store.tokens import Terms, Token
 
 PREFIX = "act_"
-_FIELDS = frozenset({"label", "expires", "labels", "channel", "network"})
+_FIELDS = frozenset({"label", "expires", "labels", "channel", "network", "binding"})
 
 
 def digest(token: str) -> str:
@@ -32,6 +32,7 @@ async def mint(control: Control, given: Any) -> dict[str, Any]:
         labels=tokens.labels(given.get("labels") or {}),
         channel=tokens.channel(given.get("channel") or "stable"),
         network=tokens.network(network),
+        binding=tokens.binding(given.get("binding") or "optional"),
     )
     lifetime = tokens.lifetime(given.get("expires") or tokens.USUAL_MS // 1_000)
     token, now = PREFIX + secrets.token_urlsafe(32), control.clock.now()
@@ -64,6 +65,7 @@ def view(token: Token, now: int) -> dict[str, Any]:
         "labels": token.labels,
         "channel": token.channel,
         "network": token.network,
+        "binding": token.binding,
         "created": token.created,
         "expires": token.expires,
         "used": token.used_at,

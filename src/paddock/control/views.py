@@ -99,6 +99,7 @@ def agent_view(control: Control, record: Agent, held: list[str]) -> View:
     seen = control.fleet.get(record.id)
     online = seen is not None and seen.online(now)
     view["online"] = online
+    view["fingerprint"] = sorted(record.fingerprint)
     view["last_beat"] = (seen.last_seen or None) if seen else None
     view["draining"] = seen.draining if seen else record.draining
     view["running"] = len(held)

@@ -29,10 +29,14 @@ class Type(NamedTuple):
 
 
 CLONE = "suspected_clone"
+# What resolving one of these allows: the next session binds the agent to the host that it comes from.
+MOVED_HOST = ("binding_broken", "fingerprint_mismatch")
 # Only what nobody but the agent's own key can provoke quarantines at once: else any stranger could stop a fleet.
 TYPES = {
     "operator": Type("a person has put it in quarantine", Act.QUARANTINE),
     CLONE: Type("two processes hold its state directory: it was copied, or put back", Act.QUARANTINE),
+    "binding_broken": Type("it runs on another host than the one that it must stay on", Act.QUARANTINE),
+    "fingerprint_mismatch": Type("it runs on another host than before", Act.WAIT),
     "tampered_state": Type("files of its state directory are not as it wrote them", Act.QUARANTINE, True),
     "tampered_order": Type("it was handed an order that is not the control plane's for it", Act.WAIT, True),
     "journal_denied": Type("a checkpoint denies the one that it was handed before", Act.WAIT, True),

@@ -28,6 +28,21 @@ class TokenState(StrEnum):
     REVOKED = "revoked"
 
 
+class Binding(StrEnum):
+    """What it means when an agent shows up on another host: quarantine, an anomaly that waits, or nothing."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    NONE = "none"
+
+
+def binding(given: Any) -> Binding:
+    """How strictly an agent is bound to its host. Raises: BadInput."""
+    if given not in list(Binding):
+        raise BadInput("binding: there is none of this name", hint=f"one of {', '.join(Binding)}", where="binding")
+    return Binding(given)
+
+
 def state_of(*, used: int | None, revoked: int | None, expires: int, now: int) -> TokenState:
     """How a token stands; times are epoch milliseconds."""
     if used is not None:

@@ -1,6 +1,6 @@
 """The part of the contract that keeps what was found about agents, and where they stand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from paddock.core.anomalies import Standing
@@ -44,6 +44,9 @@ class AnomalyStore(Protocol):
 
     async def roll(self, agent: str, before: Roll, after: Roll, now: int) -> bool:
         """Keeps what is known of an agent's rolling state; False when it is not `before` that is kept."""
+
+    async def bind(self, agent: str, fingerprint: Mapping[str, str], changed: Sequence[str], now: int) -> None:
+        """Binds an agent to a host; `changed` names the parts that are not as they were."""
 
     async def anomaly(self, anomaly: str) -> Anomaly: ...
     async def anomalies(self, *, every: bool, most: int) -> Sequence[Anomaly]:

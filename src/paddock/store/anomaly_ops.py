@@ -1,6 +1,6 @@
 """The anomalies' part of the contract over an engine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from paddock.core.anomalies import Standing
 from paddock.core.rolling import Roll
@@ -26,6 +26,9 @@ class AnomalyOps(Operations):
     async def roll(self, agent: str, before: Roll, after: Roll, now: int) -> bool:
         values = {"agent": agent, "before": to_json(before), "after": to_json(after)}
         return await self._write(now, lambda work: work.tx.run("roll", **values) == 1)
+
+    async def bind(self, agent: str, fingerprint: Mapping[str, str], changed: Sequence[str], now: int) -> None:
+        await self._write(now, lambda work: anomalies.bind(work, agent, fingerprint, changed))
 
     async def anomaly(self, anomaly: str) -> Anomaly:
         return await self._read(lambda tx: anomalies.find(tx, anomaly))

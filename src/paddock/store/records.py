@@ -7,6 +7,7 @@ import msgspec
 from paddock.core.anomalies import Standing
 from paddock.core.job import Job, Scope
 from paddock.core.states import AttemptState, ChangeState, JobState
+from paddock.core.tokens import Binding
 from paddock.wire.messages import Check, Held, Hello, Outcome
 
 
@@ -129,6 +130,9 @@ class Agent(Record, frozen=True, kw_only=True):
     standing_reason: str
     # What is known of its rolling state.
     roll: tuple[int, str, str]
+    # The host that it is bound to, by digests of its parts, and how strictly.
+    fingerprint: dict[str, str]
+    binding: Binding
 
 
 class Change(Record, frozen=True, kw_only=True):

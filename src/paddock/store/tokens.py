@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from paddock.core.tokens import Binding
 from paddock.store.records import Agent, Record
 
 
@@ -12,6 +13,7 @@ class Terms(NamedTuple):
     labels: Mapping[str, str] = {}
     channel: str = "stable"
     network: str = ""
+    binding: Binding = Binding.OPTIONAL
 
 
 PLAIN = Terms()
@@ -30,6 +32,7 @@ class Token(Record, frozen=True, kw_only=True):
     labels: dict[str, Any]
     channel: str
     network: str
+    binding: Binding
     revoked: int | None
 
 

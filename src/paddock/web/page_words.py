@@ -7,6 +7,7 @@ from typing import Any
 SENTENCES: Mapping[str, str] = {
     "agent.activated": "agent {agent} joined the fleet",
     "agent.draining": "agent {agent} drains: it takes no more jobs",
+    "agent.drifted": "the host of agent {agent} has changed a little: {changed}",
     "agent.healthy": "agent {agent} is well again",
     "agent.lifted": "{by} let agent {agent} work again",
     "agent.quarantined": "agent {agent} is in quarantine: {reason}",

@@ -28,7 +28,14 @@ ENDPOINTS = (
         "/v1/tokens",
         "Mints a single-use activation token",
         mint_token,
-        body={"label": "string", "expires": "string", "labels": "object", "channel": "string", "network": "string"},
+        body={
+            "label": "string",
+            "expires": "string",
+            "labels": "object",
+            "channel": "string",
+            "network": "string",
+            "binding": "string",
+        },
     ),
     Endpoint(
         "POST",

@@ -153,6 +153,8 @@ class Hello(Struct, frozen=True, kw_only=True):
     health: Checks = ()
     # The number of the last word on its standing that it keeps.
     standing: Count = 0
+    # Digests of its host's parts; see core/fingerprint.py.
+    fingerprint: Annotated[dict[Name, Annotated[str, Meta(max_length=64)]], Meta(max_length=12)] = {}
 
 
 class Beat(Struct, frozen=True, kw_only=True):

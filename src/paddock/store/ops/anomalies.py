@@ -1,6 +1,8 @@
 """What was found about agents, and where they stand because of it."""
 
-from paddock.core.anomalies import CLONE, TYPES, Act, Standing, lifts
+from collections.abc import Mapping, Sequence
+
+from paddock.core.anomalies import CLONE, MOVED_HOST, TYPES, Act, Standing, lifts
 from paddock.core.errors import Conflict, NotFound
 from paddock.store.anomalies import Anomaly, Verdict
 from paddock.store.ops import finishing
@@ -41,6 +43,8 @@ def resolve(work: Work, anomaly: str, by: str, said: str) -> Verdict:
     work.journal("anomaly.resolved", None, found.agent or None, anomaly=anomaly, type=found.type, by=by, note=said)
     if found.type == CLONE:  # whoever beats next is the agent
         work.tx.run("forget_roll", agent=found.agent)
+    if found.type in MOVED_HOST:
+        work.tx.run("bind", agent=found.agent, fingerprint="{}")
     left = frozenset(row["type"] for row in work.tx.all("open_anomalies_of", agent=found.agent))
     moved = move(work, found.agent, Standing.ACTIVE, "", by) if found.agent and lifts(left) else None
     return Verdict(find(work.tx, anomaly), moved)
@@ -59,6 +63,13 @@ def move(work: Work, agent: str, standing: Standing, reason: str, by: str) -> Ag
     row = work.tx.one("agent", id=agent)
     assert row is not None
     return record(Agent, row)
+
+
+def bind(work: Work, agent: str, fingerprint: Mapping[str, str], changed: Sequence[str]) -> None:
+    """Binds an agent to a host; the journal hears what of it has changed."""
+    work.tx.run("bind", agent=agent, fingerprint=to_json(fingerprint))
+    if changed:
+        work.journal("agent.drifted", None, agent, changed=", ".join(changed))
 
 
 def find(tx: Tx, anomaly: str) -> Anomaly:

@@ -19,6 +19,7 @@ def add(work: Work, token_hash: str, label: str, expires: int, terms: Terms) -> 
         labels=to_json(terms.labels),
         channel=terms.channel,
         network=terms.network,
+        binding=terms.binding,
     )
     work.journal("token.minted", token=token_hash[:REF], label=label, expires=expires)
 
@@ -47,6 +48,7 @@ def redeem(work: Work, token_hash: str, public_key: str, name: str, address: str
             created=work.now,
             granted=row["labels"],
             channel=row["channel"],
+            binding=row["binding"],
         )
         work.journal("agent.activated", None, agent, name=name, token=token_hash[:REF], address=address)
     else:

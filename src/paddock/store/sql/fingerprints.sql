@@ -1,0 +1,2 @@
+-- name: bind
+UPDATE agents SET fingerprint = :fingerprint WHERE id = :agent;
