@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from paddock.core.errors import BadInput
 
-_PREFIXES = ("LD_", "DYLD_", "GIT_", "BASH_FUNC_", "PADDOCK_")
+_PREFIXES = ("LD_", "DYLD_", "GIT_", "BASH_FUNC_")
 _SUFFIXES = ("_PROXY",)
 _NAMES_WORDS = (
     "BASH_ENV ENV IFS SHELLOPTS BASHOPTS PS4 PROMPT_COMMAND PATH HOME NODE_OPTIONS NODE_EXTRA_CA_CERTS PERL5OPT "
