@@ -133,6 +133,10 @@ def test_the_command_line_sets_rules_shows_and_judges_findings(fleet: Fleet) -> 
     review(fleet, job)
     [found] = json.loads(fleet.cli("findings", "list", "--change", "by-hand", "--json").stdout)
     assert (found["name"], found["state"]) == ("paths/forbidden", "open")
+    page = fleet.api.raw("/changes/by-hand")[0].decode()
+    assert page.count("no change may touch *.cfg") == 2 and found["id"] in page
+    shown = fleet.cli("findings", "show", found["id"])
+    assert "a.cfg" in shown.stdout and "high" in shown.stdout
     told = fleet.cli("findings", "dismiss", found["id"], "--note", "it is meant", "--as", "ann")
     assert told.stdout.rstrip().endswith("is dismissed")
     assert "2 must" in fleet.cli("gate", "by-hand").stdout
@@ -148,10 +152,9 @@ def test_a_project_that_has_spent_its_budget_waits_for_a_person(fleet: Fleet) ->
     [one] = told["projects"]
     assert (one["runs"], one["merged"], one["per_merge"]) == (1, 0, None) and one["seconds"] > 0
     assert fleet.cli("spend", "budget", "costly", "--since-merge", "0.001s").returncode == 2
-    fleet.api.post("/v1/budgets", {"project": "costly", "since_merge": 1})
     later = fleet.run(["sh", "-c", "sleep 1.2"], id="later", project="costly")
     fleet.until(later, "done")
-    # Set anew, it is looked at once.
+    # It is looked at once.
     assert "within" in fleet.cli("spend", "budget", "costly", "--since-merge", "1s", "--as", "ann").stdout
     waits = fleet.run(["true"], id="waits", project="costly")
     assert "its budget" in fleet.api.get(f"/v1/jobs/{waits}/why")["summary"]

@@ -9,8 +9,8 @@ from paddock.cli.review import login_name
 
 EXAMPLE = """\
 paddock findings list --change BUG-07
-paddock findings show f01jt
-paddock findings dismiss f01jt --note 'the address is an example'"""
+paddock findings show f01m7yjd8em2x4k9s0ab
+paddock findings dismiss f01m7yjd8em2x4k9s0ab --note 'the address is an example'"""
 _COLOURS = {"critical": "red", "high": "red", "medium": "yellow"}
 
 

@@ -12,7 +12,8 @@ import msgspec
 from paddock.core.findings import MAX_WORDS, MOST, Severity, Told, fingerprints
 from paddock.core.reviewing import Tool
 from paddock.runners.base import Run, RunFailed
-from paddock.runners.process import CannotStart, run_process
+from paddock.runners.boxed import run_boxed
+from paddock.runners.process import CannotStart
 from paddock.runners.review_lines import changed, line_at
 from paddock.runners.review_static import Look
 from paddock.sandbox import Bind
@@ -48,10 +49,7 @@ class Bench:
         real = [part.replace("{findings}", str(self.inside / "findings.json")) for part in argv]
         self._job.log.write(f"$ {' '.join(real)[:2_000]}\n".encode())
         try:
-            launch = await asyncio.to_thread(
-                self._tree.launch, real, env=dict(env or {}), tools=self._job.tools, binds=[self._out]
-            )
-            ended = await run_process(launch, self._job.order.limits, self._job.log, self._job.stop)
+            ended = await run_boxed(self._job, self._tree, real, binds=[self._out], env=env)
         except CannotStart as error:
             raise NotRun(error.message) from None
         if ended.why != "exit":
