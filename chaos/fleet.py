@@ -73,9 +73,12 @@ class Fleet:
         for number in range(network.count):
             log = self._logs / f"replica-{number + 1}.log"
             replica = Process(f"replica {number + 1}", log, partial(network.inside, number))
-            self._stack.callback(replica.stop)
+            self._stack.callback(replica.end)
             self.replicas.append(replica)
             self.start_replica(number)
+            if not number:  # it makes the tables and the keys
+                self._until(partial(self.answers, number), replica)
+        for number, replica in enumerate(self.replicas):
             self._until(partial(self.answers, number), replica)
             say(f"{replica.name} answers")
         say(f"a balancer in front of them at {self.balancer.url}")
@@ -83,7 +86,7 @@ class Fleet:
         body = {"name": PROJECT, "repo": str(repo.path), "branch": "main", "checks": []}
         self.ask().post("/v1/projects", body)
         for number, agent in enumerate(self.agents):
-            self._stack.callback(agent.stop)
+            self._stack.callback(agent.end)
             self.start_agent(number)
         self._until(self.all_online, *self.agents)
         say(f"{len(self.agents)} agents are online, {SLOTS} slots each")

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from chaos.words import Trouble
 
-STOP_S = 20.0
-
 
 class Process:
     """`paddock …`, ended with the thread that starts it, kill −9 included; that must be the main one.
@@ -55,13 +53,9 @@ class Process:
         self.send(signal.SIGKILL)
         self._bury()
 
-    def stop(self) -> None:
-        """Ends it in order, or at once when that takes too long."""
-        if self._popen is not None and self._popen.poll() is None:
-            self._popen.send_signal(signal.SIGCONT)
-            self._popen.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._popen.wait(STOP_S)
+    def end(self) -> None:
+        """Ends it, if it still runs; what it leaves undone matters to nobody any more."""
+        if self._popen is not None:
             self._popen.kill()
         self._bury()
 
