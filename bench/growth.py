@@ -19,7 +19,7 @@ def measure(place: Place) -> Report:
         name="growth",
         about="cost by registered agents, by finished jobs in the table, by replicas",
         figures={**agents, **jobs, **replicas, "finished_jobs_cost": growth_jobs.cost(jobs, place)},
-        floor={},
+        floor={"cpu_us_per_job_beside_fewest": growth_jobs.fewest(jobs, place)},
         budget={
             f"agents_{largest}_beat_ms_p99": Limit(most=20.0),
             f"agents_{largest}_with_jobs_ms_p99": Limit(most=20.0),

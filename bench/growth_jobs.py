@@ -65,8 +65,12 @@ def measure(place: Place) -> dict[str, float]:
 
 def cost(found: dict[str, float], place: Place) -> float:
     """Processor time for a job beside the most finished ones, in parts of that beside the fewest."""
-    first, *_, last = sizes(place)
-    return found[f"finished_{last}_cpu_us_per_job"] / found[f"finished_{first}_cpu_us_per_job"]
+    return found[f"finished_{sizes(place)[-1]}_cpu_us_per_job"] / fewest(found, place)
+
+
+def fewest(found: dict[str, float], place: Place) -> float:
+    """Processor time for a job beside the fewest finished ones, in microseconds."""
+    return found[f"finished_{sizes(place)[0]}_cpu_us_per_job"]
 
 
 def _at(place: Place, size: int) -> dict[str, float]:

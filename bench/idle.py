@@ -17,7 +17,6 @@ from bench.report import Limit, Report, say
 from paddock.wire.keys import Signer
 from paddock.wire.messages import Reply
 
-REPLICAS = 3
 # 0 % CPU to one decimal.
 NOTHING = 0.0499
 
@@ -30,9 +29,10 @@ class Shape:
     beat: float = 60.0
     settle: float = 10.0
     look: float = 120.0
+    replicas: int = 3
 
 
-QUICK = Shape(agents=6, beat=1.0, settle=0.1, look=1.0)
+QUICK = Shape(agents=6, beat=1.0, settle=0.1, look=0.3, replicas=1)
 
 
 def measure(place: Place) -> Report:
@@ -41,7 +41,7 @@ def measure(place: Place) -> Report:
     signer = simulated.key()
     say(f"idle: SQLite, {shape.look:.0f} s")
     alone = _alone(place, signer, shape)
-    say(f"idle: {REPLICAS} replicas on PostgreSQL, {shape.look:.0f} s")
+    say(f"idle: {shape.replicas} replicas on PostgreSQL, {shape.look:.0f} s")
     several = _replicas(place, signer, shape)
     return Report(
         name="idle",
@@ -81,7 +81,7 @@ def _replicas(place: Place, signer: Signer, shape: Shape) -> dict[str, float]:
         database.log_statements()
         fleets = [
             stack.enter_context(running(place, f"replica-{at}", server, beat_s=shape.beat, store=database.dsn))
-            for at in range(REPLICAS)
+            for at in range(shape.replicas)
         ]
         with on_core(load):
             return uvloop.run(_watch(fleets, signer, shape, lambda: len(database.logged())))

@@ -64,6 +64,7 @@ def fill(tx: Tx, signer: Signer, plain: int, workers: int) -> None:
             created=1,
             granted="{}",
             channel="stable",
+            binding="optional",
         )
         tx.run(
             "start_session",
