@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -28,6 +29,7 @@ from paddock.agent.intake import Gatekeeper
 from paddock.agent.journal import Journal
 from paddock.agent.policy import LocalPolicy
 from paddock.agent.quarantine import Post
+from paddock.agent.report import LOG, LogFile
 from paddock.agent.rolling import Rolling
 from paddock.agent.slots import Slots
 from paddock.agent.status import Status
@@ -340,10 +342,15 @@ class JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
-def log_to_stderr(level: str = "warning") -> None:
-    """JSON lines on stderr."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
+def log_to_stderr(level: str, state: Path | None = None) -> None:
+    """JSON lines on stderr, and in the state directory for `paddock report`."""
     root = logging.getLogger("paddock")
-    root.addHandler(handler)
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if state is not None:
+        with contextlib.suppress(OSError):  # who may not write there is told so when the state is locked
+            state.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handlers.append(LogFile(state / LOG))
+    for handler in handlers:
+        handler.setFormatter(JsonLines())
+        root.addHandler(handler)
     root.setLevel(level.upper())

@@ -44,6 +44,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "agents": "list agents",
         "agent": "drain or resume an agent",
         "anomaly": "list or resolve anomalies; quarantine or stop agents",
+        "report": "ask the operators for help, with an agent's status and log",
         "status": "what this machine's agents do right now",
         "blame": "from a line of a file to the job that wrote it",
         "journal": "the record of everything that happened",

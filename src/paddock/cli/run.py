@@ -42,7 +42,7 @@ def main(verb: str, words: list[str]) -> int:
     from paddock.sandbox import dedupe, default_tools
     from paddock.workspace.layout import workspace_root
 
-    log_to_stderr(settings.log_level)
+    log_to_stderr(settings.log_level, settings.state)
     return run(
         AgentConfig(
             state=settings.state,

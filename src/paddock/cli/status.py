@@ -66,6 +66,7 @@ def as_tree(tree: dict[str, Any]) -> tuple[str, list[Branch]]:
         ),
         (f"containment    {_containment(tree.get('containment'))}", []),
     ]
+    branches += [(line, []) for line in _trust(tree)]
     if checks := tree.get("health"):
         branches.append(("health", [(_check(check), []) for check in checks]))
     loops = tree.get("loops") or {}
@@ -79,6 +80,24 @@ def _containment(value: Any) -> str:
     if isinstance(value, dict):
         return out.plain(" ".join(str(part) for part in value.values() if part not in (None, "")))
     return out.plain(value)
+
+
+def _trust(tree: dict[str, Any]) -> list[str]:
+    """The version, where the agent stands, the host it shows, and what it knows of the journal."""
+    lines = [f"version        {out.plain(tree.get('version'))}"]
+    standing = tree.get("standing")
+    if standing and standing != "active":
+        reason = out.plain(tree.get("standing_reason"))
+        lines.append(f"standing       {out.paint(out.plain(standing), 'red')}  {reason}")
+    elif standing:
+        lines.append(f"standing       {out.plain(standing)}")
+    if isinstance(parts := tree.get("fingerprint"), dict):
+        lines.append(f"host           known by its {out.plain(', '.join(sorted(parts)) or 'nothing')}")
+    if isinstance(witness := tree.get("witness"), dict):
+        complaint = out.plain(witness.get("complaint"))
+        said = out.paint(complaint, "red") if complaint else f"witness of seal {out.plain(witness.get('seal'))}"
+        lines.append(f"journal        {said}")
+    return lines
 
 
 def _check(check: dict[str, Any]) -> str:

@@ -31,6 +31,7 @@ from paddock.store.records import (
     Submitted,
 )
 from paddock.store.replicas import ReplicaStore
+from paddock.store.reports import ReportStore
 from paddock.store.reviews import ReviewStore
 from paddock.store.stating import StateStore
 from paddock.store.tokens import TokenStore
@@ -52,6 +53,7 @@ class Store(
     JobNewsStore,
     ChainStore,
     ReviewStore,
+    ReportStore,
     Protocol,
 ):
     """Durable truth."""

@@ -30,6 +30,7 @@ from paddock.store.records import (
     Submitted,
 )
 from paddock.store.replica_ops import ReplicaOps
+from paddock.store.reports import ReportOps
 from paddock.store.review_ops import ReviewOps
 from paddock.store.statements import Tx
 from paddock.store.stating_ops import StateOps
@@ -38,7 +39,9 @@ from paddock.store.topic_ops import TopicOps
 from paddock.wire.messages import Check
 
 
-class StoreDriver(FairOps, ReplicaOps, StateOps, TopicOps, TokenOps, AnomalyOps, ChainOps, ReviewOps, BudgetOps):
+class StoreDriver(
+    FairOps, ReplicaOps, StateOps, TopicOps, TokenOps, AnomalyOps, ReportOps, ChainOps, ReviewOps, BudgetOps
+):
     """A store over an engine."""
 
     # Projects

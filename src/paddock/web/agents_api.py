@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from paddock.control import anomalies, state, topic_calls
+from paddock.control import anomalies, reports, state, topic_calls
 from paddock.control.activate import activate
 from paddock.control.beat import beat
 from paddock.control.logs import take_chunk
@@ -95,7 +95,7 @@ class AgentApi:
     def takes(self, method: str, path: str) -> bool:
         """Whether a request is an agent's."""
         if method == "POST":
-            return path in ("/v1/beat", "/v1/activate", "/v1/agent-state", "/v1/agent-topics") or (
+            return path in ("/v1/beat", "/v1/activate", "/v1/agent-state", "/v1/agent-topics", "/v1/report") or (
                 path.startswith("/v1/jobs/") and path.endswith("/log")
             )
         return path == "/v1/wake"
@@ -117,6 +117,9 @@ class AgentApi:
             elif path == "/v1/agent-state":
                 await self._check(agent, signature, body, "state")
                 out = await state.answer(self._control, agent, body)
+            elif path == "/v1/report":
+                await self._check(agent, signature, body, "report")
+                out = await reports.take(self._control, agent, body)
             elif path == "/v1/agent-topics":
                 await self._check(agent, signature, body, "topics")
                 out = await topic_calls.answer(self._control, agent, body)

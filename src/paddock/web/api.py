@@ -24,6 +24,7 @@ from paddock.web import (
     limits_api,
     metrics_api,
     registry_api,
+    reports_api,
     reviews_api,
     schedules_api,
     size_api,
@@ -325,6 +326,7 @@ ENDPOINTS = (
     ),
     *audit_api.ENDPOINTS,
     *anomalies_api.ENDPOINTS,
+    *reports_api.ENDPOINTS,
     Endpoint("GET", "/v1/events", "Server-sent events: one message per piece of news", events),
     *tokens_api.ENDPOINTS,
     Endpoint(

@@ -73,6 +73,7 @@ SENTENCES: Mapping[str, str] = {
     "review.round": "{job}: round {round} gives {findings} findings to fixers",
     "review.rules": "{by} set how changes of {project} are reviewed",
     "review.slowed": "a change of {project} waits for {seconds} s: {most} of its jobs run at a time",
+    "report.filed": "agent {agent} asks for help, with {lines} lines of its log",
     "schedule.added": "schedule {schedule} was added to {project}",
     "schedule.fired": "schedule {schedule} submitted batch {batch}",
     "schedule.paused": "{by} paused schedule {schedule}",

@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
 from paddock.core.errors import PaddockError
-from paddock.web import anomalies_page, page_data, page_topics, problem, render, spend_api, tokens_page
+from paddock.web import anomalies_page, page_data, page_topics, problem, render, reports_api, spend_api, tokens_page
 from paddock.web.page_data import Loader
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -34,6 +34,8 @@ PAGES = (
     Page("/jobs/{ref}", "/jobs/{ref}.json", "job.html", page_data.job),
     Page("/agents", "/agents.json", "agents.html", page_data.agents),
     Page("/admin/anomalies", "/admin/anomalies.json", "anomalies.html", anomalies_page.page),
+    Page("/admin/reports", "/admin/reports.json", "reports.html", reports_api.page),
+    Page("/admin/reports/{ref}", "/admin/reports/{ref}.json", "report.html", reports_api.one_page),
     Page("/portal/tokens", "/portal/tokens.json", "tokens.html", tokens_page.page),
     Page("/spend", "/spend.json", "spend.html", spend_api.page),
     Page("/changes", "/changes.json", "changes.html", page_data.changes),

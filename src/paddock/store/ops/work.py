@@ -14,7 +14,8 @@ R = TypeVar("R", bound=Record)
 # Columns that hold JSON.
 _JSON = frozenset(
     {"checks", "payload", "scope", "requires", "accept", "files", "result", "kinds", "capabilities", "data"}
-    | {"labels", "submits", "health", "granted", "facts", "roll", "fingerprint", "authors", "reviewers"}
+    | {"labels", "submits", "health", "granted", "facts", "roll", "fingerprint", "told", "lines"}
+    | {"authors", "reviewers"}
 )
 
 
