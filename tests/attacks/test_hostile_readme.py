@@ -12,6 +12,7 @@ import pytest
 from support.fleet import Fleet
 from support.places import make_traversable, remove_tree
 from support.repos import make_repo
+from support.wait import wait_until
 
 README = """# A harmless project
 
@@ -185,3 +186,15 @@ def test_a_token_that_a_run_prints_in_pieces_reaches_no_reader(scene: Scene) -> 
     job = scene.fleet.run(["python3", "-c", code], id="prints")
     assert scene.fleet.until(job)["state"] == "done"
     assert scene.fleet.log(job) == b"key " + b"*" * 44 + b" end"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can write a policy")
+def test_a_policy_that_changes_changes_what_the_agent_offers(scene: Scene) -> None:
+    def kinds() -> list[str]:
+        return next(list(found["kinds"]) for found in scene.fleet.api.get("/v1/agents") if found["name"] == "a1")
+
+    assert "noop" in kinds()
+    scene.rule('kinds = ["command"]')
+    wait_until(lambda: kinds() == ["command"], 60, what="the agent offers what the policy allows")
+    scene.rule()
+    wait_until(lambda: "noop" in kinds(), 60, what="the agent offers all of it again")

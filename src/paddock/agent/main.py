@@ -115,6 +115,8 @@ class Agent:
         policy = LocalPolicy(config.policy, Policy(allow_degraded=config.allow_degraded))
         self._policy, self._contained = policy, contained
         kinds = self._kinds()
+        self._offered = (contained.cls, kinds)
+        policy.on_change = lambda: asyncio.get_running_loop().call_soon(self._offer)
         self._suspect = asyncio.Event()
         self._health = Health(config.checks, config.check_s, config.check_timeout_s, self._feel)
         post = Post(config.state / "standing.json", identity, self._key.keyid)
@@ -240,8 +242,15 @@ class Agent:
         _log.warning("containment: %s %s", found.cls, found.reason, extra={"action": "containment.changed"})
         self._status.fact(containment=found.cls, containment_reason=found.reason)
         self._status.soon()
+        self._offer()
+
+    def _offer(self) -> None:
+        """Tells what this host offers when that has changed: its containment, or the kinds its policy lets run."""
         with contextlib.suppress(PaddockError):  # a policy that cannot be read lets nothing start anyway
-            self._beats.change(containment=found.cls, kinds=self._kinds())
+            offered = (self._contained.cls, self._kinds())
+            if offered != self._offered:
+                self._offered = offered
+                self._beats.change(containment=offered[0], kinds=offered[1])
 
     def _feel(self, stands: tuple[Check, ...]) -> None:
         """One of the checks has changed."""

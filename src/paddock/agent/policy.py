@@ -3,7 +3,7 @@
 import logging
 import os
 import stat
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 
 from paddock.core.errors import PaddockError
@@ -73,6 +73,8 @@ class LocalPolicy:
         self._owner = owner
         self._known: tuple[int, ...] | None = None
         self._policy = self._standard
+        # Called when another policy holds than before.
+        self.on_change: Callable[[], object] = lambda: None
 
     def current(self) -> Policy:
         """The policy as it stands now.
@@ -84,6 +86,7 @@ class LocalPolicy:
             self._known = None
             self._policy = load(self.path, self._standard, self._owner)
             self._known = seen
+            self.on_change()
         return self._policy
 
     def _look(self) -> tuple[int, ...]:
