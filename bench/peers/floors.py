@@ -1,51 +1,89 @@
 """What no queue on this machine can be faster than: bare stores at the work of a job, bare HTTP, a bare socket."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import uvloop
 
-from bench.commits import GROUP, raw_sqlite_jobs_per_s
 from bench.dispatch import echoes_ms
 from bench.fleet import running
 from bench.jobs import health_per_s
 from bench.peers.figures import PAD
 from bench.place import ANYWHERE, Place
 from bench.report import quantile
+from paddock.store.sqlite.engine import connect
 
-JOBS, REQUESTS, SAMPLES, PAUSE_S = 20_000, 8_000, 150, 0.02
-_SCHEMA = """
-CREATE TABLE jobs (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, state int NOT NULL DEFAULT 0,
-    epoch int NOT NULL DEFAULT 0, agent text, payload text NOT NULL, result text);
-CREATE INDEX jobs_ready ON jobs (id) WHERE state = 0;
+JOBS, GROUP, REQUESTS, SAMPLES, PAUSE_S = 20_000, 1_000, 8_000, 150, 0.02
+_COLUMNS = """
+    state INTEGER NOT NULL DEFAULT 0, epoch INTEGER NOT NULL DEFAULT 0, agent TEXT, payload TEXT NOT NULL, result TEXT
 """
-_INSERT = "INSERT INTO jobs (payload) SELECT unnest(%s::text[])"
+_INDEX = "CREATE INDEX jobs_ready ON jobs (id) WHERE state = 0"
 _CLAIM = """
-WITH found AS MATERIALIZED (SELECT id FROM jobs WHERE state = 0 ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
-UPDATE jobs SET state = 1, epoch = epoch + 1, agent = 'agent' FROM found WHERE jobs.id = found.id RETURNING jobs.id
+WITH found AS MATERIALIZED (SELECT id FROM jobs WHERE state = 0 ORDER BY id LIMIT {} {})
+UPDATE jobs SET state = 1, epoch = epoch + 1, agent = 'agent' WHERE id IN (SELECT id FROM found) RETURNING id
 """
-_FINISH = "UPDATE jobs SET state = 2, result = 'done' WHERE id = ANY(%s) AND state = 1"
 
 
-def sqlite(folder: Path, jobs: int = JOBS) -> dict[str, float]:
-    """Insert, claim and outcome of each job in groups, and nothing else, on SQLite."""
-    return {"per_s": raw_sqlite_jobs_per_s(folder, jobs)}
+def stores(folder: Path, address: str) -> dict[str, dict[str, float]]:
+    """Bare SQLite and bare PostgreSQL: jobs a second through all three steps, and through the claim alone."""
+    found = {}
+    for name, (jobs, claims) in {"SQLite": sqlite(folder), "PostgreSQL": postgres(address)}.items():
+        found[f"insert, claim and outcome in bare {name}"] = {"per_s": jobs}
+        found[f"claims in bare {name}"] = {"per_s": claims}
+    return found
 
 
-def postgres(address: str, jobs: int = JOBS) -> dict[str, float]:
-    """The same on PostgreSQL, a commit a step; how many jobs a second, and how many claims a second."""
+def sqlite(folder: Path, jobs: int = JOBS) -> tuple[float, float]:
+    """Jobs and claims a second with the store's own pragmas, a commit a step for a group."""
+    link = connect(folder / "raw.db")
+    link.execute(f"CREATE TABLE jobs (id INTEGER PRIMARY KEY, {_COLUMNS}) STRICT; {_INDEX}")
+
+    def claim(count: int) -> list[int]:
+        with link:
+            found = [row[0] for row in link.execute(_CLAIM.format("?", ""), (count,))]
+        return found
+
+    def insert(count: int) -> None:
+        with link:
+            link.executemany("INSERT INTO jobs (payload) VALUES (?)", [(PAD,)] * count)
+
+    def finish(ids: list[int]) -> None:
+        with link:
+            link.executemany("UPDATE jobs SET state = 2, result = 'done' WHERE id = ?", [(one,) for one in ids])
+
+    try:
+        return _timed(insert, claim, finish, jobs)
+    finally:
+        link.close()
+
+
+def postgres(address: str, jobs: int = JOBS) -> tuple[float, float]:
+    """The same on PostgreSQL."""
     with psycopg.connect(address, autocommit=True) as link:
-        link.execute(_SCHEMA)
-        claiming, began = 0.0, time.perf_counter()
-        for _ in range(0, jobs, GROUP):
-            link.execute(_INSERT, ([PAD] * GROUP,))
-            claim = time.perf_counter()
-            ids = [row[0] for row in link.execute(_CLAIM, (GROUP,))]
-            claiming += time.perf_counter() - claim
-            link.execute(_FINISH, (ids,))
-        took = time.perf_counter() - began
-    return {"per_s": jobs / took, "claims_per_s": jobs / claiming}
+        link.execute(f"CREATE TABLE jobs (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, {_COLUMNS}); {_INDEX}")
+        lock = "FOR UPDATE SKIP LOCKED"
+        return _timed(
+            lambda count: link.execute("INSERT INTO jobs (payload) SELECT unnest(%s::text[])", ([PAD] * count,)),
+            lambda count: [row[0] for row in link.execute(_CLAIM.format("%s", lock), (count,))],
+            lambda ids: link.execute("UPDATE jobs SET state = 2, result = 'done' WHERE id = ANY(%s)", (ids,)),
+            jobs,
+        )
+
+
+def _timed(
+    insert: Callable[[int], object], claim: Callable[[int], list[int]], finish: Callable[[list[int]], object], jobs: int
+) -> tuple[float, float]:
+    claiming, began = 0.0, time.perf_counter()
+    for first in range(0, jobs, GROUP):
+        count = min(GROUP, jobs - first)
+        insert(count)
+        claimed = time.perf_counter()
+        ids = claim(count)
+        claiming += time.perf_counter() - claimed
+        finish(ids)
+    return jobs / (time.perf_counter() - began), jobs / claiming
 
 
 def http(place: Place, requests: int = REQUESTS) -> dict[str, float]:

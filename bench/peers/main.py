@@ -7,7 +7,7 @@ import platform
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -68,17 +68,11 @@ class Run:
 
     def floors(self) -> dict[str, dict[str, float]]:
         """The floors that are to be had."""
-        found: dict[str, dict[str, float]] = {}
         with self._services.fresh("postgres") as address:
-            tried: dict[str, Callable[[], dict[str, float]]] = {
-                "insert, claim and outcome in bare SQLite": lambda: floors.sqlite(self._place.folder("raw")),
-                "insert, claim and outcome in bare PostgreSQL": lambda: floors.postgres(address),
-                "bare HTTP requests": lambda: floors.http(Place(self._place.folder("http"))),
-                "bare socket, there and back": floors.socket,
-            }
-            for name, measure in tried.items():
-                found[name] = {figure: round(value, 2) for figure, value in measure().items()}
-        return found
+            found = floors.stores(self._place.folder("raw"), address)
+        found["bare HTTP requests"] = floors.http(Place(self._place.folder("http")))
+        found["bare socket, there and back"] = floors.socket()
+        return {name: {part: round(value, 2) for part, value in floor.items()} for name, floor in found.items()}
 
 
 def measure(peers: Sequence[Peer], sizes: Sizes, rounds: int) -> dict[str, Any]:
