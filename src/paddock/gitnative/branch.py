@@ -166,8 +166,9 @@ def _end(fleet: Fleet, state: "_State", key: str, minutes: float, changes: _Chan
     text = state.text(task)
     ended = {"released_at": fleet.now(), "reason": f"no heartbeat for {round(minutes)}m", "lost": "yes"}
     back = _given_back(text, _section(text), ended)
-    losses = back.count("\n  lost: yes") + back.count("\n lost: yes")
-    parked = losses >= fleet.coordination.max_losses
+    ends = [one for name, one in toon.loads(back, task.path).value.items() if name.startswith("claim_")]
+    losses = sum(isinstance(one, dict) and one.get("lost") == "yes" for one in ends)
+    parked: bool = losses >= fleet.coordination.max_losses
     if parked:
         back = edit.with_section(back, "parked", {"reason": f"lost {losses} times", "at": fleet.now()})
     changes |= {task.path: None, _moved(task, layouts.OPEN): back}
@@ -306,7 +307,7 @@ def _given_back(text: str, section: Mapping[str, object], ended: Mapping[str, ob
 
 
 def _ended_claims(text: str) -> int:
-    return sum(line.startswith("claim_") and line.rstrip().endswith(":") for line in text.splitlines())
+    return sum(line.startswith("claim_") and line.rstrip().endswith(":") for line in text.split("\n"))
 
 
 def _section(text: str) -> Mapping[str, object]:

@@ -1,17 +1,17 @@
 """Changes to a task file that leave everything else in it as it is, in whichever way it is written."""
 
-import json
 import re
 from collections.abc import Mapping
 
 from paddock.gitnative import toon
 
-_PLAIN = re.compile(r"[A-Za-z0-9_./+@-][A-Za-z0-9_./+@ -]*")
+# Other characters that end lines elsewhere are text here.
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 def with_status(text: str, status: str) -> str:
     """The text with another status in its section `task`."""
-    lines = text.splitlines(keepends=True)
+    lines = _LINE.findall(text)
     inside = False
     for at, line in enumerate(lines):
         if not line.startswith(" ") and line.strip():
@@ -26,7 +26,8 @@ def with_status(text: str, status: str) -> str:
 def with_section(text: str, name: str, values: Mapping[str, object]) -> str:
     """The text with a section at its end; one of that name that is there already is replaced."""
     pad = " " * toon.indent_of(text)
-    rows = "".join(f"{pad}{key}: {_shown(value)}\n" for key, value in values.items() if value not in ("", None))
+    told = {key: value for key, value in values.items() if value not in ("", None)}
+    rows = "".join(f"{pad}{key}: {_shown(value)}\n" for key, value in told.items())
     before = without_section(text, name).rstrip()
     parted = "\n\n" if "\n\n" in before else "\n"
     return f"{before}{parted}{name}:\n{rows}"
@@ -35,7 +36,7 @@ def with_section(text: str, name: str, values: Mapping[str, object]) -> str:
 def without_section(text: str, name: str) -> str:
     """The text without one of its sections."""
     out, skipped = [], False
-    for line in text.splitlines(keepends=True):
+    for line in _LINE.findall(text):
         if line.strip() and not line.startswith(" "):
             skipped = line.split(":")[0].split("[")[0].strip() == name
         if not skipped:
@@ -44,8 +45,4 @@ def without_section(text: str, name: str) -> str:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, int):
-        return str(value)
-    text = str(value)
-    simple = _PLAIN.fullmatch(text) and not re.fullmatch(r"-?[0-9.]+(e[0-9]+)?|true|false|null", text)
-    return text if simple and text == text.strip() else json.dumps(text, ensure_ascii=False)
+    return toon.scalar(value if isinstance(value, int) else str(value))

@@ -23,7 +23,7 @@ from paddock.gitnative.selection import Planner
 from paddock.gitnative.signing import Trust
 
 # Pushes at a time of all agents on this host: more would only see refs that have changed when their turn comes.
-PLACES = 4
+PLACES = 8
 # Pushes that a remote must have refused before the fallback is used.
 REFUSALS = 3
 # How a remote says that it does not want a push, rather than that it came too late.

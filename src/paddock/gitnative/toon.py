@@ -4,7 +4,6 @@ That dialect indents by one blank, writes list items bare on lines of their own 
 no TOON reader takes it. It is written anew as TOON line by line, so that one reader and one notion of lines remain.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -47,6 +46,11 @@ def dumps(value: object) -> str:
     return toons.dumps(value) + "\n"
 
 
+def scalar(value: str | int) -> str:
+    """A text or a number as it stands behind `key: `."""
+    return toons.dumps({"v": value}).removeprefix("v: ")
+
+
 def loads(text: str, name: str) -> Document:
     """What a text says.
 
@@ -74,7 +78,7 @@ def lines(text: str) -> Known:
     around: list[tuple[int, tuple[Step, ...]]] = []
     items: dict[tuple[Step, ...], int] = {}
     tables: set[tuple[Step, ...]] = set()
-    for number, raw in enumerate(text.splitlines(), 1):
+    for number, raw in enumerate(text.split("\n"), 1):
         line = raw.strip()
         indent = len(raw) - len(raw.lstrip())
         if not line:
@@ -101,7 +105,7 @@ def lines(text: str) -> Known:
 
 def indent_of(text: str) -> int:
     """Blanks of one level: those before the first indented line, 2 when none is."""
-    for raw in text.splitlines():
+    for raw in text.split("\n"):
         line = raw.lstrip(" ")
         if line and raw != line:
             return len(raw) - len(line)
@@ -117,7 +121,7 @@ class _Source:
     """Lines with their depth, read one after the other."""
 
     def __init__(self, text: str) -> None:
-        self.rows = [(len(raw) - len(raw.lstrip(" ")), raw.strip()) for raw in text.splitlines()]
+        self.rows = [(len(raw) - len(raw.lstrip(" ")), raw.strip()) for raw in text.split("\n")]
         self.at = 0
 
     def below(self, depth: int) -> list[tuple[int, int, str]]:
@@ -158,7 +162,7 @@ def _field(found: "re.Match[str]", depth: int, number: int, source: _Source) -> 
     if value.strip() in ("|", "|-", ">") and not count:
         block = source.below(depth)
         text = "\n".join(" " * max(0, indent - depth - 1) + line if line else "" for _, indent, line in block)
-        return [(f"{pad}{key}: {json.dumps(text, ensure_ascii=False)}", number)]
+        return [(f"{pad}{key}: {scalar(text)}", number)]
     if columns:
         rows = [(at, line) for at, _, line in source.below(depth) if line]
         head = f"{pad}{key}[{len(rows)}]{columns}:"
@@ -172,4 +176,4 @@ def _field(found: "re.Match[str]", depth: int, number: int, source: _Source) -> 
 
 
 def _quoted(text: str) -> str:
-    return text if _SCALAR.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+    return text if _SCALAR.fullmatch(text) else scalar(text)
