@@ -1,6 +1,7 @@
 """The control plane: everything its use cases share, opened and closed as one."""
 
 import asyncio
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -53,7 +54,8 @@ class Control:
         self.directive_key = keys.directive
         # Good on every replica and after a restart; bearers open nothing but the wake channel.
         self.bearers = Bearers(keys.directive.derive("bearer"))
-        self.rolling = keys.directive.derive("rolling")
+        # Proves that a state that an agent shows is one of ours; see `rolling`.
+        self.rolling = blake2b(key=keys.directive.derive("rolling"), digest_size=8)
         self.fleet = Fleet(())
         self.idle = Idle()
         self.pressure = Pressure(store.backlog)

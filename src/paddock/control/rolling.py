@@ -1,6 +1,6 @@
 """The control plane's side of the state that rolls with the beats."""
 
-import hashlib
+from hashlib import blake2b
 
 from paddock.control import anomalies
 from paddock.control.plane import Control
@@ -9,17 +9,16 @@ from paddock.core.errors import StaleSession
 from paddock.core.rolling import Held, Roll, Verdict, judge, step
 from paddock.wire.messages import Beat
 
-_MAC_BYTES = 8
 
-
-def token(secret: bytes, agent: str, number: int, made: str) -> str:
+def token(secret: blake2b, agent: str, number: int, made: str) -> str:
     """A state as it travels: `number.made.mac`. The same step makes the same text, on every replica."""
     text = f"{number}.{made}"
-    mac = hashlib.blake2b(f"{agent}.{text}".encode(), key=secret, digest_size=_MAC_BYTES).hexdigest()
-    return f"{text}.{mac}"
+    mac = secret.copy()  # with the key in it already
+    mac.update(f"{agent}.{text}".encode())
+    return f"{text}.{mac.hexdigest()}"
 
 
-def read(secret: bytes, agent: str, state: str) -> Held | None:
+def read(secret: blake2b, agent: str, state: str) -> Held | None:
     """A state that this control plane has made for this agent; None for any other."""
     if not state:
         return Held(0, "")
