@@ -25,7 +25,9 @@ def test_a_killed_agent_comes_back_and_saves_what_its_dead_run_wrote(fleet: Flee
     fleet.repo.commit({"go": ""})
     fleet.agent("a1")
     shown = fleet.until(job, "in_review")
-    assert [(a["state"], a["code"]) for a in shown["attempts"]] == [("lost", "agent_restarted"), ("done", "")]
+    assert [a["state"] for a in shown["attempts"]] == ["lost", "done"]
+    # The lease may run out first where a process takes long to start.
+    assert shown["attempts"][0]["code"] in ("agent_restarted", "lease_expired")
     assert (shown["losses"], shown["attempt"]) == (1, 1)
     assert labelled(token) == []
     is_kept(fleet, job)
