@@ -38,6 +38,7 @@ def test_a_row_has_every_figure_its_ratios_and_what_it_keeps() -> None:
     assert all(set(row) == KEYS for row in rows)
     assert rows[0]["ratios"] == {PADDOCK[0]: {"end_to_end": 2.0, "cpu_us": 1.0, "p50": 1.0, "p99": 1.0}}
     shown = report.table({"rows": rows, "floors": {"a bare socket": {"p50": 0.3, "p99": 0.4}}, "machine": {}})
+    assert len({line.count("|") for line in shown.splitlines() if line.startswith("|")}) == 1
     assert "| pg-boss | 12.35.0 | 30 | 200 | 200 | 300 | 90 | 2 | 3 | 30 | yes |" in shown
 
 
@@ -55,6 +56,12 @@ def test_every_peer_is_pinned_has_its_script_and_a_name_of_its_own() -> None:
             assert peer.home == "node" or peer.home in PYTHON_PACKAGES
             assert version(peer.home, peer.package)
     assert all(number[0].isdigit() for number in NODE_PACKAGES.values())
+
+
+def test_every_peer_stands_in_the_document_with_its_settings() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "explanation" / "performance.md").read_text(encoding="utf-8")
+    missing = [peer.name for peer in PEERS if f"| {peer.name} | {peer.settings} | {peer.keeps} |" not in text]
+    assert missing == []
 
 
 def test_a_worker_that_ends_is_reported_with_its_own_words(tmp_path: Path) -> None:
