@@ -17,6 +17,7 @@ _log = logging.getLogger("paddock.control")
 # Seconds between two rounds while there is nothing to care for, at most.
 REST_S = 15.0
 LEASE_PARTS = 12
+QUIET_MS = 60_000
 
 
 class Reaper:
@@ -27,6 +28,8 @@ class Reaper:
         self._task: asyncio.Task[None] | None = None
         # When it means to go round at the latest, in epoch milliseconds.
         self._meant = control.clock.now()
+        # How much had been written when pace and budgets were looked at, and when they are at the latest.
+        self._written, self._keep_at = -1, 0
         # When it last went round without an error, in epoch milliseconds; shown, so that silence is seen.
         self.last_success = 0
 
@@ -67,8 +70,7 @@ class Reaper:
         await schedules.fire(control, now)
         await state.sweep(control, now)
         await topics.sweep(control, now)
-        await review_pace.keep(control, now)
-        await budgets.keep(control, now)
+        await self._keep(now)
         due = dispatch.next_due(control)
         control.stirred.clear()
         if due is not None and due <= now:
@@ -78,6 +80,18 @@ class Reaper:
         if control.replica is not None:
             control.replica.wake_fallback()
         self.last_success = now
+
+    async def _keep(self, now: int) -> None:
+        """What hardly changes while nothing runs and nothing is written here: then it is looked at less often."""
+        control = self._control
+        if now < min(control.paced_at, control.budgets_at):
+            return
+        written = control.store.backlog.written
+        if written == self._written and not control.holding and now < self._keep_at:
+            return
+        self._written, self._keep_at = written, now + QUIET_MS
+        await review_pace.keep(control, now)
+        await budgets.keep(control, now)
 
     async def _wait(self) -> None:
         """Until something is due or stirs, but never reading lanes more than a tenth of the time."""

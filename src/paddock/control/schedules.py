@@ -16,10 +16,11 @@ OVERLAPS = ("skip", "queue", "replace")
 # Jobs that one firing may submit.
 MOST_JOBS = 100
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
-# Schedules that are fired in one round, and how often they are looked at when none is due; replicas look with each
-# pulse whether another has taken one on.
+# Schedules that are fired in one round, and how often they are looked at when none is due; replicas hear with each
+# pulse whether another has taken one on, and need not look.
 ROUND = 100
 LOOK_MS = 30_000
+REPLICA_LOOK_MS = 600_000
 
 
 async def add(control: Control, raw: object) -> Schedule:
@@ -104,7 +105,7 @@ async def fire(control: Control, now: int) -> None:
     """Fires what is due, and notes when there is something to do again; asks the store no more often than that."""
     if now < control.schedules_at:
         return
-    soonest = now + LOOK_MS
+    soonest = now + (LOOK_MS if control.replica is None else REPLICA_LOOK_MS)
     fired = False
     for schedule, due in await control.store.schedules_next(ROUND):
         next_at: int | None = due
