@@ -124,7 +124,7 @@ class _Claim:
             raise refusal(self._fleet.remote, report)
 
     def _decide(self, refs: Mapping[str, str]) -> Push | None:
-        fleet = self._fleet
+        fleet, before = self._fleet, self._fleet.coordination
         view = self._view = fleet.view(refs)
         for record, commit in self._asked.values():
             if view.claims.get(record.key) == commit.id:  # it was granted, only the answer was lost
@@ -136,7 +136,8 @@ class _Claim:
             return None
         if stored.coordination.protocol != "refs":
             raise ProtocolChanged
-        view = self._view = fleet.view(refs)
+        if fleet.coordination != before:  # the settings that were just read may say that the refs are elsewhere
+            view = self._view = fleet.view(refs)
         fleet.trust.strip(stored, view)
         fleet.trust.check_writer(stored, self._agent.sign is not None)
         ready = fleet.planner.ready(stored, frozenset(view.completed()), self._want)

@@ -37,24 +37,43 @@ class Reader:
         Raises: Broken.
         """
         self._need(4)
-        try:
-            size = int(self._held[self._at : self._at + 4], 16)
-        except ValueError:
-            raise Broken(f"the remote does not speak git: {self._held[self._at : self._at + 40]!r}") from None
+        size = _size(self._held[self._at : self._at + 4])
         if size == 0:
             self._at += 4
             return None
-        if size < 4 or size > LONGEST:
-            raise Broken("a line of the remote has no length")
         self._need(size)
         found = self._held[self._at + 4 : self._at + size]
         self._at += size
         return found
 
     def section(self) -> Iterable[bytes]:
-        """The lines up to the next flush."""
+        """The lines up to the next flush. Those that are here already come without a call each: there may be many.
+
+        Raises: Broken.
+        """
         while True:
+            held, at = self._held, self._at
+            while len(held) - at >= 4:
+                size = _size(held[at : at + 4])
+                if size == 0:
+                    self._at = at + 4
+                    return
+                if len(held) - at < size:
+                    break
+                yield held[at + 4 : at + size]
+                at += size
+            self._at = at
             found = self.line()
             if found is None:
                 return
             yield found
+
+
+def _size(digits: bytes) -> int:
+    try:
+        size = int(digits, 16)
+    except ValueError:
+        raise Broken(f"the remote does not speak git: {digits!r}") from None
+    if 0 < size < 4 or size > LONGEST:
+        raise Broken("a line of the remote has no length")
+    return size

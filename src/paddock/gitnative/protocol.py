@@ -6,6 +6,7 @@ remote takes a command only while the ref still is what the command says it was.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Protocol
 
 from paddock.gitnative import pktline
@@ -76,23 +77,16 @@ def read_refs(reader: pktline.Reader) -> tuple[dict[str, str], frozenset[str]]:
 
     Raises: Broken; Unusual for a repository whose ids are no SHA-1.
     """
-    refs: dict[str, str] = {}
-    able: frozenset[str] = frozenset()
-    first = True
-    for line in reader.section():
-        if first:
-            if line.startswith((b"ERR ", b"# ")):
-                raise pktline.Broken(line.decode(errors="replace").strip())
-            if line.startswith(b"version "):
-                continue
-            line, _, words = line.partition(b"\0")
-            able, first = frozenset(words.decode(errors="replace").split()), False
-            if any(word.startswith("object-format=") and word != "object-format=sha1" for word in able):
-                raise Unusual
-        name = line[41:].rstrip(b"\n").decode(errors="surrogateescape")
-        if line[40:41] == b" " and name.startswith("refs/"):
-            refs[name] = line[:40].decode("ascii", "replace")
-    return refs, able
+    lines = iter(reader.section())
+    first = next((line for line in lines if not line.startswith(b"version ")), b"")
+    if first.startswith((b"ERR ", b"# ")):
+        raise pktline.Broken(first.decode(errors="replace").strip())
+    head, _, words = first.partition(b"\0")
+    able = frozenset(words.decode(errors="replace").split())
+    if any(word.startswith("object-format=") and word != "object-format=sha1" for word in able):
+        raise Unusual
+    rows = (line.decode(errors="surrogateescape") for line in chain((head,), lines))
+    return {row[41:].rstrip("\n"): row[:40] for row in rows if row[40:46] == " refs/"}, able
 
 
 def commands(push: Push, able: frozenset[str]) -> bytes:

@@ -114,8 +114,11 @@ def view_of(refs: Mapping[str, str], prefix: str = PREFIX, fallback: str = "", *
     if own != prefix:
         view.elsewhere = {name[len(own) + 8 :] for name in refs if name.startswith(f"{own}/claims/")}
     start = len(prefix) + 1
+    locks = f"{prefix}/claims/"
     for name, oid in refs.items():
-        if name.startswith(prefix) and name[start - 1 : start] == "/":
+        if name.startswith(locks):
+            view.claims[name[len(locks) :]] = oid
+        elif name.startswith(prefix) and name[start - 1 : start] == "/":
             _sort(view, name, name[start:], oid)
         elif name.startswith("refs/heads/"):
             view.heads[name[11:]] = oid
@@ -124,9 +127,7 @@ def view_of(refs: Mapping[str, str], prefix: str = PREFIX, fallback: str = "", *
 
 def _sort(view: View, name: str, rest: str, oid: str) -> None:
     folder, _, key = rest.partition("/")
-    if folder == "claims":
-        view.claims[key] = oid
-    elif folder == "done":
+    if folder == "done":
         view.done[key] = oid
     elif folder == "agents":
         view.agents[key] = oid
