@@ -163,6 +163,7 @@ def test_an_agent_keeps_its_quarantine_over_restarts_and_is_stopped_for_good(pla
     wait_until(lambda: _status(plane, "real").get("last_beat", 0) > before, 30, what="it beats")
     assert _status(plane, "real")["standing"] == "quarantined"
     assert plane.job(job)["state"] == "ready"
+    assert "online, quarantined" in plane.cli("agents").stdout
     listed = plane.cli("anomaly", "list", "--json")
     assert listed.returncode == 1
     [raised] = [one for one in json.loads(listed.stdout) if one["name"] == "real"]

@@ -49,6 +49,8 @@ def _live(api: Api, query: list[tuple[str, str]]) -> list[dict[str, Any]]:
 
 def _row(agent: dict[str, Any]) -> list[Any]:
     state = agent.get("state") or ("draining" if agent["draining"] else "online")
+    if agent.get("standing", "active") != "active":
+        state = f"{state}, {agent['standing']}"
     bad = [check["name"] for check in agent["health"] if not check["ok"] and not check["advisory"]]
     return [
         agent["name"],
