@@ -13,7 +13,8 @@ def fleet() -> Iterator[Fleet]:
     """A control plane with two agents; each test takes a project of its own."""
     folder = make_traversable()
     try:
-        with Fleet(folder) as made:
+        # A lease outlives a busy machine: nothing here is about losing one.
+        with Fleet(folder, beat=1.0, lease=30.0) as made:
             made.agent("a1", slots=2)
             made.agent("a2", slots=2)
             yield made

@@ -81,19 +81,23 @@ async def ask_tool(at: Bench, look: Look, tool: Tool) -> list[Told]:
     raw = await at.report(tool.argv, {"PADDOCK_BASE": look.base, "PADDOCK_HEAD": look.head})
     if not isinstance(raw, list):
         raise NotRun("what it told is no list of findings")
-    out = []
+    told = []
     for item in raw[: 4 * MOST]:
         try:
-            told = msgspec.convert({**item, "reviewer": tool.name}, Told)
+            told.append(msgspec.convert({**item, "reviewer": tool.name}, Told))
         except (TypeError, msgspec.ValidationError) as error:
             raise NotRun(f"one of its findings cannot be read: {error}"[:MAX_WORDS]) from None
-        out.append(_placed(look, look.head, told) if not told.context else told)
-    return out
+    return await asyncio.to_thread(_placed, look, look.head, told)
 
 
-def _placed(look: Look, commit: str, told: Told) -> Told:
-    """The finding with the text of its line, by which it is known again."""
-    return msgspec.structs.replace(told, context=line_at(look.cache, commit, told.path, told.line)[:MAX_WORDS])
+def _placed(look: Look, commit: str, told: Sequence[Told]) -> list[Told]:
+    """The findings with the text of their lines, by which they are known again; one that brings its own keeps it."""
+    return [
+        one
+        if one.context
+        else msgspec.structs.replace(one, context=line_at(look.cache, commit, one.path, one.line)[:MAX_WORDS])
+        for one in told
+    ]
 
 
 async def ask_linter(name: str, at: Bench, look: Look, commit: str) -> list[Told]:
@@ -105,7 +109,7 @@ async def ask_linter(name: str, at: Bench, look: Look, commit: str) -> list[Told
     config = await asyncio.to_thread(_config, at, look) if name == "ruff" else []
     raw = await at.report([*words, *config, "--", *files] if name == "ruff" else [*words, *files])
     told = (_ruff if name == "ruff" else _bandit)(raw)
-    return [_placed(look, commit, one) for one in told]
+    return await asyncio.to_thread(_placed, look, commit, told)
 
 
 # Comments that silence a rule do not count: whoever is reviewed must not choose what is found.

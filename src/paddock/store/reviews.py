@@ -15,7 +15,8 @@ class Finding(Record, frozen=True, kw_only=True):
     author: str
     change: str
     project: str
-    fingerprint: str
+    # By what it is known again: see `core.findings.fingerprint`.
+    known_by: str
     reviewer: str
     rule: str
     path: str

@@ -244,12 +244,12 @@ def take(work: Work, job: JobRecord, change: Change, effect: RecordReview) -> No
 
 def _join(work: Work, change: Change, told: Sequence[Told], *, whole: bool) -> int:
     """Brings the ledger up to date with a review; returns how many of this change's findings are gone."""
-    known = {one.fingerprint: one for one in _known(work.tx, change.job)}
+    known = {one.known_by: one for one in _known(work.tx, change.job)}
     seen = fingerprints(told)
     merged = merge({name: one.state for name, one in known.items()}, seen, whole=whole)
     for name, one in zip(seen, told, strict=True):
         facts = {"line": one.line, "severity": one.severity, "message": one.message, "head": change.head}
-        place = {"author": change.job, "change": change.id, "fingerprint": name, "now": work.now}
+        place = {"author": change.job, "change": change.id, "known_by": name, "now": work.now}
         if name in known:
             work.tx.run("see_finding", **place, **facts)
             continue
@@ -264,7 +264,7 @@ def _join(work: Work, change: Change, told: Sequence[Told], *, whole: bool) -> i
             **facts,
         )
     for name in merged.fixed:
-        work.tx.run("finding_fixed", author=change.job, fingerprint=name, now=work.now)
+        work.tx.run("finding_fixed", author=change.job, known_by=name, now=work.now)
     return sum(known[name].change == change.id for name in merged.fixed)
 
 

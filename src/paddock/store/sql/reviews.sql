@@ -48,19 +48,19 @@ WHERE (CAST(:change AS TEXT) IS NULL OR change = :change) AND (CAST(:project AS 
 ORDER BY id DESC LIMIT :most;
 
 -- name: add_finding
-INSERT INTO findings (id, author, change, project, fingerprint, reviewer, rule, path, line, severity, message, state,
+INSERT INTO findings (id, author, change, project, known_by, reviewer, rule, path, line, severity, message, state,
     head, created, updated)
-VALUES (:id, :author, :change, :project, :fingerprint, :reviewer, :rule, :path, :line, :severity, :message, 'open',
+VALUES (:id, :author, :change, :project, :known_by, :reviewer, :rule, :path, :line, :severity, :message, 'open',
     :head, :now, :now);
 
 -- name: see_finding
 UPDATE findings SET change = :change, head = :head, line = :line, severity = :severity, message = :message,
     filed = CASE WHEN change = :change THEN filed ELSE 0 END,
     state = CASE WHEN state = 'dismissed' THEN state ELSE 'open' END, updated = :now
-WHERE author = :author AND fingerprint = :fingerprint;
+WHERE author = :author AND known_by = :known_by;
 
 -- name: finding_fixed
-UPDATE findings SET state = 'fixed', updated = :now WHERE author = :author AND fingerprint = :fingerprint;
+UPDATE findings SET state = 'fixed', updated = :now WHERE author = :author AND known_by = :known_by;
 
 -- name: file_findings
 UPDATE findings SET filed = :round, times = times + 1, updated = :now
