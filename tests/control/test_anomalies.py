@@ -171,7 +171,7 @@ def test_an_agent_keeps_its_quarantine_over_restarts_and_is_stopped_for_good(pla
     assert said.returncode == 0, said.stderr
     plane.until(job)
     plane.cli("anomaly", "terminate", "real", "--note", "stolen")
-    assert process.popen.wait(30) == 78
+    assert process.popen.wait(60) == 78
     words = ["run", "--name", "real", "--state", str(state), "--work", str(plane.work)]
     again = plane.cli(*words)
     assert again.returncode == 78

@@ -1,13 +1,17 @@
 """The journal of a real control plane, sealed, tampered with, and verified from the command line."""
 
+import io
 import json
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from paddock.cli import audit as cli
 from paddock.control import audit
 from paddock.control.keys import open_keys
 from paddock.control.plane import Control
@@ -19,9 +23,12 @@ from support.wait import wait_until
 
 
 def verdict(plane: Fleet, *more: str) -> dict[str, Any]:
-    said = plane.cli("audit", "verify", "--json", *more)
-    told: dict[str, Any] = json.loads(said.stdout)
-    assert said.returncode == (0 if told["ok"] else 1), said.stderr
+    """What `paddock audit verify` finds; the verb in a thread of this process, which is quicker than a process."""
+    with redirect_stdout(io.StringIO()) as said, ThreadPoolExecutor(1) as pool:
+        words = ["verify", "--json", "--home", str(plane.home), *more]
+        code = pool.submit(cli.main, "audit", words).result()
+    told: dict[str, Any] = json.loads(said.getvalue())
+    assert code == (0 if told["ok"] else 1)
     return told
 
 
@@ -71,10 +78,16 @@ def test_the_first_row_that_was_changed_is_named(plane: Fleet, statement: str, w
         db.execute(statement)
         db.commit()
         report = verdict(plane)
-        said = plane.cli("audit", "verify").stdout
     assert (report["fault"]["what"], report["fault"]["seq"]) == (what, seq)
-    assert said.startswith(f"row {seq}: {what}")
     assert verdict(plane)["ok"]
+
+
+def test_the_command_line_says_where_it_begins(plane: Fleet) -> None:
+    with Meddler(plane).undo("journal") as db:
+        db.execute("UPDATE journal SET type = 'job.done' WHERE seq = 1")
+        db.commit()
+        said = plane.cli("audit", "verify")
+    assert (said.returncode, said.stdout.split(" (")[0]) == (1, "row 1: edited: the row is not what was sealed")
 
 
 def test_a_checkpoint_that_was_signed_by_nobody_is_seen(plane: Fleet) -> None:
@@ -96,7 +109,8 @@ def test_an_agent_knows_when_the_end_was_cut_off(plane: Fleet) -> None:
         db.execute("DELETE FROM seals WHERE number = (SELECT max(number) FROM seals)")
         db.commit()
         assert verdict(plane)["ok"]  # nothing in the store tells
-        assert verdict(plane, "--witness", str(path))["fault"]["what"] == "missing"
+        # Where the end was sealed anew in the meantime, it is another one.
+        assert verdict(plane, "--witness", str(path))["fault"]["what"] in ("missing", "forked")
 
 
 def test_what_was_sealed_anew_with_the_key_is_known_to_who_kept_the_old_one(plane: Fleet) -> None:
