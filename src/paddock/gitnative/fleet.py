@@ -162,8 +162,7 @@ class Fleet:
 
 def unwanted(report: Report) -> bool:
     """Whether the remote refused for a reason of its own, rather than because a ref had moved."""
-    reasons = [*report.refused.values(), report.said]
-    return any(sign in reason for reason in reasons for sign in _UNWANTED)
+    return any(sign in reason for reason in report.refused.values() for sign in _UNWANTED)
 
 
 def refusal(remote: Remote, report: Report) -> GitRefused:

@@ -90,7 +90,12 @@ def read_refs(reader: pktline.Reader) -> tuple[dict[str, str], frozenset[str]]:
 
 
 def commands(push: Push, able: frozenset[str]) -> bytes:
-    """The bytes that ask for a push."""
+    """The bytes that ask for a push.
+
+    Raises: Unusual when the remote would not say what came of it.
+    """
+    if "report-status" not in able:
+        raise Unusual
     asked = " ".join([*(word for word in _ASKED if word in able), AGENT])
     out = []
     for number, update in enumerate(push.updates):
@@ -107,8 +112,6 @@ def read_report(reader: pktline.Reader, able: frozenset[str]) -> Report:
 
     Raises: Broken when it does not say.
     """
-    if "report-status" not in able:
-        raise Unusual
     said: list[bytes] = []
     lines = list(reader.section()) if "side-band-64k" not in able else _unband(reader, said)
     refused: dict[str, str] = {}
