@@ -12,6 +12,7 @@ from paddock.core.errors import BadInput
 from paddock.core.job import Scope
 from paddock.core.policy import Policy
 from paddock.core.policy_scope import Asked, Denial, Effective, denials, effective
+from paddock.core.scope_hosts import parse_rule
 from paddock.settings import Settings
 
 EXAMPLE = "paddock policy check\npaddock policy explain fix-12 --policy /etc/paddock/policy.toml"
@@ -129,7 +130,7 @@ def _show(job: dict[str, Any], asked: Asked, left: Effective, refused: list[Deni
             "writes": out.plain(_both(own.files.write, left.bound, ("**",))),
             "never writes": out.plain(", ".join(left.deny)),
             "starts": out.plain(_commands(left)),
-            "reaches": out.plain(_list(left.hosts, "no host")),
+            "reaches": out.plain(_list(tuple(map(_marked, left.hosts)), "no host")),
             "runs for": f"{left.limits.wall_seconds:,} s at most ({asked.wall_seconds:,} asked)",
             "memory": f"{left.limits.memory_mib:,} MiB" if left.limits.memory_mib else "three quarters of the host's",
             "uncontained": "if need be" if left.degraded else _why_contained(own),
@@ -145,6 +146,11 @@ def _both(mine: tuple[str, ...], bound: tuple[str, ...], free: tuple[str, ...]) 
 def _commands(left: Effective) -> str:
     own = "anything" if left.commands is None else _rules(left.commands)
     return own if left.bound_commands is None else f"{own}  and only what fits  {_rules(left.bound_commands)}  (policy)"
+
+
+def _marked(text: str) -> str:
+    """A host's rule, with a word of warning where anybody may bring anything."""
+    return f"{text} (open to all: data may leave there)" if parse_rule(text).open_to_all else text
 
 
 def _why_contained(own: Scope) -> str:
