@@ -18,7 +18,8 @@ from paddock.gitnative.fleet import Agent, Fleet
 from paddock.gitnative.home import Home
 from paddock.gitnative.remote import Remote
 
-PROTOCOLS = ("announced", "refs", "branch", "plain")
+# On refs, announced or not; not announced and each on a host of its own; the shared branch; as it was founded.
+PROTOCOLS = ("announced", "refs", "apart", "branch", "plain")
 # Seconds after which an agent of the founding protocol gives up.
 PLAIN_S = 90.0
 _WAIT_S = 300.0
@@ -82,11 +83,12 @@ def _prepared(protocol: str, url: str, home: Path, number: int) -> Callable[[], 
     if protocol == "plain":
         where = git_plain.clone(Path(url), home / name)
         return lambda: _measured(lambda: _plain(where, name, rng))
-    fleet = Fleet(Remote(url), Home(home, url), rng=rng)
+    apart = protocol == "apart"
+    fleet = Fleet(Remote(url), Home(home / name if apart else home, url), rng=rng)
     agent = Agent(name=name)
     if protocol == "announced":
         presence.announce(fleet, agent)
-    if number == 0:
+    if number == 0 or apart:
         fleet.look()  # the tasks are known here before the race; it is claims that are measured
     act = branch.claim if protocol == "branch" else claiming.claim
     return lambda: _measured(lambda: _claimed(act(fleet, agent, None, _TRIES)))
