@@ -27,7 +27,7 @@ CREATE TABLE findings (
     author      TEXT NOT NULL,      -- the job whose changes it stands in
     change      TEXT NOT NULL,      -- the latest of them that was reviewed
     project     TEXT NOT NULL,
-    fingerprint TEXT NOT NULL,
+    known_by    TEXT NOT NULL,      -- by which it is known again
     reviewer    TEXT NOT NULL,
     rule        TEXT NOT NULL,
     path        TEXT NOT NULL,
@@ -43,7 +43,7 @@ CREATE TABLE findings (
     created     INTEGER NOT NULL,
     updated     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX findings_known ON findings (author, fingerprint);
+CREATE UNIQUE INDEX findings_known ON findings (author, known_by);
 CREATE INDEX findings_of_change ON findings (change, id);
 CREATE INDEX findings_open ON findings (project, id) WHERE state = 'open';
 
