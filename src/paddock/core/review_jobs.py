@@ -35,6 +35,7 @@ def review_job(
         "rules": {part: told[part] for part in _LOOKS},
         "authors": list(authors) if substitute else [],
         "others": [list(other) for other in others[:MOST_OTHERS]],
+        "checks": commands(rules),
     }
     requires = {*rules.requires, *(("ruff",) if "ruff" in rules.reviewers else ())}
     return _job("review.run", f"review-{name}", payload, Scope(degraded=scope.degraded), requires, tries=2)
@@ -72,6 +73,14 @@ def fix_job(
         degraded=scope.degraded,
     )
     return _job("change.fix", f"fix-{name}", payload, narrow, chosen.requires, tries=1, timeout=chosen.timeout)
+
+
+def commands(rules: Rules) -> list[list[str]]:
+    """What a review starts on a host; its owner's policy holds it against the commands that it takes."""
+    linters = [
+        [name, *(("check",) if name == "ruff" else ())] for name in ("ruff", "bandit") if name in rules.reviewers
+    ]
+    return [*linters, *(list(tool.argv) for tool in rules.tools)]
 
 
 def _job(

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from paddock.core.findings import MOST, Told
+from paddock.core.review_jobs import commands
 from paddock.core.reviewing import parse
 from paddock.runners.base import Run, RunFailed, outcome, stopped
 from paddock.runners.review_static import REVIEWERS, Look
@@ -26,13 +27,17 @@ async def run(job: Run) -> Outcome:
     assert order.base is not None
     if order.agent in (order.payload.get("authors") or ()) and order.epoch <= HAND_BACKS:
         return outcome(job, "refused", code="own_work", detail="this agent wrote some of the change")
+    rules = parse(order.payload["rules"])
+    unseen = [argv for argv in commands(rules) if argv not in (order.payload.get("checks") or ())]
+    if unseen:  # the host's policy has not looked at it
+        return outcome(job, "failed", code="bad_payload", detail=f"checks leaves out {' '.join(unseen[0])[:500]}")
     cache = RepoCache(job.work, order.base.repo)
     head = await asyncio.to_thread(cache.resolve, order.payload["commit"])
     look = Look(
         cache=cache,
         base=await asyncio.to_thread(cache.resolve, order.payload["base"]),
         head=head,
-        rules=parse(order.payload["rules"]),
+        rules=rules,
         others=[(str(name), str(commit)) for name, commit in order.payload.get("others") or ()],
     )
     job.began()
