@@ -60,7 +60,7 @@ def test_every_peer_is_pinned_has_its_script_and_a_name_of_its_own() -> None:
 
 def test_every_peer_stands_in_the_document() -> None:
     text = (Path(__file__).parents[2] / "docs" / "explanation" / "performance.md").read_text(encoding="utf-8")
-    assert [peer.name for peer in PEERS if text.count(f"\n| {peer.name} | ") != 2] == []
+    assert [peer.name for peer in PEERS if text.count(f"\n| {peer.name} | ") < 2] == []
 
 
 def test_a_worker_that_ends_is_reported_with_its_own_words(tmp_path: Path) -> None:
