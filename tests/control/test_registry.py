@@ -14,7 +14,9 @@ from paddock.control import registry
 from paddock.control.presence import Presence
 from paddock.control.registry import Registry, Wanted
 from paddock.control.watching import MOST_WAITING, MOST_WATCHES, Watch
+from paddock.core.anomalies import Standing
 from paddock.core.errors import Overloaded
+from paddock.core.tokens import Binding
 from paddock.store.records import Agent
 from paddock.wire.keys import Signer
 from paddock.wire.messages import Check
@@ -49,6 +51,14 @@ class Scene:
             session_started=0,
             draining=False,
             created=0,
+            granted={},
+            channel="",
+            standing=Standing.ACTIVE,
+            standing_number=0,
+            standing_reason="",
+            roll=(0, "", ""),
+            fingerprint={},
+            binding=Binding.NONE,
             **{"labels": {}, "health": (), **more},
         )
         made = Presence(record)
