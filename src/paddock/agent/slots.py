@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from paddock.agent.config import AgentConfig
+from paddock.agent.faults import outcome_of
 from paddock.agent.http import Client
 from paddock.agent.journal import Journal
 from paddock.agent.local_socket import LocalSocket
@@ -179,18 +180,10 @@ class Slots:
         )
         try:
             return await RUNNERS[order.kind](job)
-        except NotContained as error:  # the host's fault: the job goes back and nobody is blamed
-            self.on_uncontained()
-            detail = f"{error.message}. {error.hint}"[:4_000]
-            return Outcome(job=order.job, epoch=order.epoch, status="refused", code="not_capable", detail=detail)
-        except PaddockError as error:
-            log.write(f"paddock: {error.message}\n".encode())
-            detail = f"{error.message}. {error.hint}" if error.hint else error.message
-            return Outcome(job=order.job, epoch=order.epoch, status="failed", code=error.code, detail=detail[:4_000])
         except Exception as error:  # noqa: BLE001 - a fault of ours must still end as an outcome
-            _log.exception("a runner failed", extra={"action": "run.internal", "job": order.job, "epoch": order.epoch})
-            text = f"{type(error).__name__}: {error}"
-            return Outcome(job=order.job, epoch=order.epoch, status="failed", code="internal", detail=text[:4_000])
+            if isinstance(error, NotContained):
+                self.on_uncontained()
+            return outcome_of(error, order, log)
 
     @contextlib.asynccontextmanager
     async def _socket(self, order: JobOrder, folder: Path) -> AsyncIterator[None]:

@@ -14,6 +14,7 @@ import msgspec
 
 from paddock.agent import identity
 from paddock.agent.config import AgentConfig
+from paddock.agent.faults import outcome_of
 from paddock.agent.policy import LocalPolicy
 from paddock.core.errors import PaddockError, Stale
 from paddock.core.policy import Policy
@@ -205,13 +206,8 @@ class _Sourced:
                 text = "; ".join(str(one) for one in denied)[:4_000]
                 return Outcome(job=order.job, epoch=order.epoch, status="refused", code="policy_denied", detail=text)
             return await RUNNERS[order.kind](job)
-        except PaddockError as error:
-            log.write(f"paddock: {error.message}\n".encode())
-            return Outcome(job=order.job, epoch=order.epoch, status="failed", code=error.code, detail=error.message)
         except Exception as error:  # noqa: BLE001 - a fault of ours must still end as an outcome
-            _log.exception("a runner failed", extra={"action": "run.internal", "job": order.job, "epoch": order.epoch})
-            text = f"{type(error).__name__}: {error}"
-            return Outcome(job=order.job, epoch=order.epoch, status="failed", code="internal", detail=text[:4_000])
+            return outcome_of(error, order, log)
 
     def _prune(self) -> None:
         logs = sorted((self._config.state / "logs").glob("*.log"), key=lambda path: path.stat().st_mtime)
