@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ import pytest
 
 from paddock.sandbox.egress import Egress, Rules
 from paddock.sandbox.egress_request import BadRequest, Target, parse
+from support.wait import wait_until
 
 HERE = ("127.0.0.0/8",)
 OK = b"HTTP/1.1 200"
@@ -205,6 +207,48 @@ def test_a_name_that_changes_its_address_leads_to_the_checked_one(make: Make) ->
         assert link.recv(1) == b"x"
     assert scene.asked == ["allowed.test"]  # asked once: the connection went to what was checked
     assert scene.status(connect(f"allowed.test:{scene.port}".encode())) == 403
+
+
+def tls(name: str | None) -> bytes:
+    """What a client of TLS says first."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(incoming, outgoing, server_hostname=name).do_handshake()
+    return outgoing.read()
+
+
+def test_a_connection_greets_the_host_it_was_let_through_for(make: Make) -> None:
+    scene = make(hosts=("allowed.test:{port}",))
+    plain = b"GET / HTTP/1.1\r\nAccept: */*\r\nHost: %s\r\n\r\n"
+    passes = [
+        tls("allowed.test"),
+        tls("Allowed.Test"),
+        plain % b"allowed.test:80",
+        b"SSH-2.0-x\r\n",
+        b"go",
+        b"\x00\x01",
+    ]
+    for greeting in passes:
+        with scene.through() as link:
+            for part in (greeting[:3], greeting[3:]):  # in pieces, as it may come
+                link.sendall(part)
+            told = b""
+            while len(told) < len(greeting):
+                told += link.recv(65_536)
+            assert told == greeting
+    held = [
+        tls("evil.test"), tls(None), tls("evil.test")[:60] + tls("allowed.test"), plain % b"evil.test",
+        (plain % b"allowed.test").replace(b"Accept", b"Host"), b"GET / HTTP/1.0\r\n\r\n", b"PRI * HTTP/2.0\r\n",
+    ]  # fmt: skip
+    for greeting in held:
+        with scene.through() as link, contextlib.suppress(ConnectionError):
+            link.sendall(greeting)
+            link.shutdown(socket.SHUT_WR)
+            assert link.recv(65_536) == b"", greeting
+    scene.wait_said("refused: it greets 'evil.test' instead")
+    wait_until(lambda: scene.egress.tally.refused == len(held), 30, what="all are counted")
 
 
 def test_the_budget_of_bytes_ends_the_connection(make: Make) -> None:

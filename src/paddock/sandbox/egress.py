@@ -1,8 +1,9 @@
 """The one way out of a box: a proxy of the agent's that listens inside the job's network.
 
 A connection is judged in this order: the request is read strictly, its host is held against the rules, and only then
-is DNS asked; every address that it gives must be one a job may reach; the connection goes to a checked address. What
-cannot be logged is not served, and a proxy that fails ends the job.
+is DNS asked; every address that it gives must be one a job may reach; the connection goes to a checked address; and the
+host that it then greets must be the one it was let through for. What cannot be logged is not served, and a proxy that
+fails ends the job.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ from functools import cache
 from importlib.resources import files
 
 from paddock.core.scope_hosts import Network, find_rule, parse_network, parse_rule, reachable
+from paddock.sandbox.egress_hello import Hello
 from paddock.sandbox.egress_relay import Budget, Relay
 from paddock.sandbox.egress_request import MAX_HEAD, BadRequest, Target, parse
 
@@ -163,24 +165,22 @@ class Egress:
             if not self._hold(outer):
                 return
             try:
-                self._relay(inner, outer, rest, shown)
+                self._relay(inner, outer, rest, target)
             finally:
                 with self._lock:
                     self._open.discard(outer)
 
-    def _relay(self, inner: socket.socket, outer: socket.socket, rest: bytes, shown: str) -> None:
+    def _relay(self, inner: socket.socket, outer: socket.socket, rest: bytes, target: Target) -> None:
         began = time.monotonic()
-        relay = Relay(inner, outer, self._budget, self.rules.idle_s)
+        relay = Relay(inner, outer, self._budget, self.rules.idle_s, Hello(target.host))
         inner.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        if rest and self._budget.take(len(rest)):
-            outer.sendall(rest)
-            relay.out = len(rest)
-        relay.run()
+        relay.run(rest)
         with self._lock:
+            self.tally.refused += relay.refused
             self.tally.sent += relay.out
             self.tally.received += relay.back
         took = time.monotonic() - began
-        self._tell(f"{shown} {relay.why}: {relay.out:,} bytes out, {relay.back:,} in, {took:.1f} s")
+        self._tell(f"{target} {relay.why}: {relay.out:,} bytes out, {relay.back:,} in, {took:.1f} s")
 
     def _judge(self, target: Target) -> tuple[str, list[str]]:
         """The rule that allows a target, and its addresses, each of them checked."""
