@@ -148,6 +148,10 @@ def test_submit_waits_and_tells_by_its_exit_code(fleet: Fleet) -> None:
         "well": "done",
     }
     assert ill.code == 1
+    # A batch behind one that cannot open it any more ends at once, too.
+    shut = f"opens_after: {{batch: {ill.json()['batch']}, done: 3}}\n" + "".join([lines[0], lines[1], *lines[-3:]])
+    ill = fleet.says("submit", "-", "--wait", "--timeout", "60", stdin=shut)
+    assert (ill.code, "gave up" in ill.err, "cannot start until" in ill.err) == (1, False, True)
 
 
 def test_a_job_is_cancelled_and_tried_again(fleet: Fleet, batch: dict[str, str]) -> None:

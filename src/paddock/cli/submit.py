@@ -9,6 +9,7 @@ from paddock.cli.batch_file import BatchFile, read
 from paddock.cli.watch import Watch
 from paddock.core.errors import BadInput
 from paddock.core.job import parse_batch, settle
+from paddock.core.states import JobState
 
 EXAMPLE = """\
 paddock submit jobs.yaml --wait
@@ -132,6 +133,8 @@ def _wait(api: Api, found: argparse.Namespace, answer: dict[str, Any]) -> int:
         out.dump({**answer, "ended": done, "jobs": watch.jobs})
     for job in watch.not_well():
         out.note(f"{job['name']} is {job['state']}: {out.plain(watch.why(job))}")
+    if done and any(job["state"] == JobState.BLOCKED for job in watch.jobs):
+        out.note("what is blocked cannot start until the jobs that ended badly are tried again: paddock job retry JOB")
     if not done:
         out.note(f"gave up after {found.timeout:g} s; the jobs go on")
     return 0 if done and not watch.not_well() else 1

@@ -10,6 +10,8 @@ from paddock.core.states import FINAL, JobState
 # Seconds between two looks, for few jobs and for many.
 LOOK, LOOK_MANY = 0.25, 2.0
 MANY = 500
+# Jobs of another batch that are looked through.
+MOST = 20_000
 _UNWELL = frozenset(FINAL - {JobState.DONE})
 
 
@@ -23,6 +25,7 @@ class Watch:
         self._say = say
         self._also = also
         self._said: dict[str, str] = {}
+        self._doomed: set[str] = set()
         self.jobs: list[dict[str, Any]] = []
 
     def look(self) -> None:
@@ -49,23 +52,38 @@ class Watch:
             time.sleep(LOOK if self._count <= MANY else LOOK_MANY)
 
     def ended(self) -> bool:
-        """Whether every job is final, or blocked behind jobs that ended badly."""
+        """Whether every job is final, or blocked behind what ended badly and so will never start."""
         states = {job["state"] for job in self.jobs}
-        return states <= FINAL or (states <= FINAL | {JobState.BLOCKED} and bool(states & _UNWELL) and self._stuck())
+        if states <= FINAL:
+            return True
+        if not states <= FINAL | {JobState.BLOCKED}:
+            return False
+        self._doomed.clear()
+        known = {job["id"]: job for job in self.jobs}
+        return all(self._never(job, known) for job in self.jobs if job["state"] == JobState.BLOCKED)
 
-    def _stuck(self) -> bool:
-        """Whether each blocked job waits for one that ended badly, itself or through others."""
-        dead = {job["id"] for job in self.jobs if job["state"] in _UNWELL}
-        blocked = {job["id"]: self.needs(job) for job in self.jobs if job["state"] == JobState.BLOCKED}
-        while True:
-            more = {job for job, needs in blocked.items() if job not in dead and dead & set(needs)}
-            if not more:
-                return set(blocked) <= dead
-            dead |= more
+    def _never(self, job: dict[str, Any], known: dict[str, dict[str, Any]]) -> bool:
+        """Whether a job waits for one that ended badly, itself or through others, of whatever batch."""
+        if job["state"] != JobState.BLOCKED:
+            return job["state"] in _UNWELL
+        if job["id"] in self._doomed:
+            return True
+        reasons = self._api.get(at("jobs", job["id"], "why"))["reasons"]
+        if any(self._never(self._job(reason["job"], known), known) for reason in reasons if "job" in reason) or any(
+            self._stays_shut(reason["batch"], reason["opens_at"]) for reason in reasons if "batch" in reason
+        ):
+            self._doomed.add(job["id"])
+        return job["id"] in self._doomed
 
-    def needs(self, job: dict[str, Any]) -> list[str]:
-        """The ids that a job waits for."""
-        return [need["id"] for need in self._api.get(at("jobs", job["id"]))["depends_on"]]
+    def _job(self, ref: str, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        if ref not in known:
+            known[ref] = self._api.get(at("jobs", ref))
+        return known[ref]
+
+    def _stays_shut(self, batch: str, least: int) -> bool:
+        """Whether too many jobs of a batch have ended badly for it to open the next one."""
+        jobs = self._api.get("/v1/jobs", batch=batch, limit=MOST)
+        return len(jobs) < MOST and sum(job["state"] not in _UNWELL for job in jobs) < least
 
     def not_well(self) -> list[dict[str, Any]]:
         """The jobs that are not done."""

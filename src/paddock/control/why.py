@@ -1,6 +1,7 @@
 """Why a job waits, in words."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from paddock.control.plane import Control
 from paddock.core import matching
@@ -8,7 +9,7 @@ from paddock.core.limits import NEVER, Level, projects_of
 from paddock.core.states import CLAIMABLE, JobState
 from paddock.store.records import JobRecord
 
-Reason = dict[str, str]
+Reason = dict[str, Any]
 MOST = 200
 FEW = 5
 
@@ -32,10 +33,11 @@ async def why(control: Control, ref: str) -> dict[str, object]:
 
 async def _blocked(control: Control, job: JobRecord) -> tuple[str, list[Reason]]:
     needs = [other for other in await control.store.needs(job.id) if other.state is not JobState.DONE]
-    reasons = [{"job": other.id, "reason": _needs_word(other)} for other in needs]
+    reasons: list[Reason] = [{"job": other.id, "reason": _needs_word(other)} for other in needs]
     opens = await control.store.opens_after(job.batch) if job.batch else None
     if opens is not None and opens[1] < opens[2]:
-        reasons.append({"batch": opens[0], "reason": f"its batch opens at {opens[2]} done there, {opens[1]} are"})
+        text = f"its batch opens at {opens[2]} done there, {opens[1]} are"
+        reasons.append({"batch": opens[0], "opens_at": opens[2], "reason": text})
     return "; ".join(reason["reason"] for reason in reasons[:3]) or "waits to be released", reasons
 
 
