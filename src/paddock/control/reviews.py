@@ -97,9 +97,14 @@ async def place(control: Control, change: Change) -> View | None:
     at = next((at for at, one in enumerate(queue) if one.change == change.id), None)
     if at is None:
         return None
-    running = any(one.running for one in queue)
-    ahead = [one.name for one in queue[:at]]
-    return {"place": at if running else at + 1, "of": len(queue), "behind": ahead[:20], "job": queue[at].job}
+    running = sum(one.running for one in queue)
+    ahead = [] if queue[at].running else [one.name for one in queue[:at]]
+    return {
+        "place": 0 if queue[at].running else at + 1 - running,
+        "of": len(queue),
+        "behind": ahead[:20],
+        "job": queue[at].job,
+    }
 
 
 def _worst_first(one: Finding) -> tuple[bool, int, str, int]:

@@ -36,6 +36,15 @@ class Merged:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Batched:
+    """So many changes were tested together; `red` when one of them kept the branch where it was."""
+
+    change: str
+    size: int
+    red: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecordReview:
     """Reviewers looked at a head; `more` counts findings that are not told."""
 
@@ -62,7 +71,7 @@ class GoOn:
     change: str
 
 
-Effect = RecordEvidence | SendBack | Merged | RecordReview | Fixed | GoOn
+Effect = RecordEvidence | SendBack | Merged | Batched | RecordReview | Fixed | GoOn
 
 
 def effects(kind: str, payload: Mapping[str, Any], status: str, code: str, result: Mapping[str, Any]) -> list[Effect]:
@@ -86,7 +95,7 @@ def effects(kind: str, payload: Mapping[str, Any], status: str, code: str, resul
     if kind == "test.run" and status == "done" and not result.get("green"):
         out.append(SendBack(change=change, state=ChangeState.RED, reason=_why_red(result)))
     if kind == "change.merge":
-        out.extend(_merge_effects(change, status, code, result))
+        out.extend(_merge_effects(change, payload, status, code, result))
     return out
 
 
@@ -104,15 +113,30 @@ def _review_effects(
     return [RecordReview(change=change, head=head, reviewers=reviewers, findings=findings, more=more)]
 
 
-def _merge_effects(change: str, status: str, code: str, result: Mapping[str, Any]) -> list[Effect]:
+def _merge_effects(
+    change: str, payload: Mapping[str, Any], status: str, code: str, result: Mapping[str, Any]
+) -> list[Effect]:
+    # Only those that the order named: what else an agent tells of is none of its business.
+    together = [str(one.get("change")) for one in payload.get("with") or ()]
+    told: list[Effect] = []
+    if (status == "done" or code == "red") and not result.get("already"):
+        size = 1 + len([one for one in together if one not in (result.get("left") or ())])
+        told.append(Batched(change=change, size=size, red=code == "red" or bool(result.get("red"))))
     if status == "done":
-        return [Merged(change=change, commit=str(result.get("merged", "")))]
+        took = result.get("took") or {}
+        red = result.get("red") or {}
+        told += [Merged(change=one, commit=str(took[one])) for one in (change, *together) if one in took]
+        told += [] if change in took else [Merged(change=change, commit=str(result.get("merged", "")))]
+        if red.get("change") in together:
+            reason = f"the merged result: {_why_red(red)}"
+            told.append(SendBack(change=str(red["change"]), state=ChangeState.RED, reason=reason))
+        return told
     if code == "conflict":
         paths = ", ".join(str(p) for p in result.get("paths", [])[:5])
         return [SendBack(change=change, state=ChangeState.CONFLICTED, reason=f"conflicts in {paths}")]
     if code == "red":
-        return [SendBack(change=change, state=ChangeState.RED, reason=f"the merged result: {_why_red(result)}")]
-    return []
+        told.append(SendBack(change=change, state=ChangeState.RED, reason=f"the merged result: {_why_red(result)}"))
+    return told
 
 
 def _why_red(result: Mapping[str, Any]) -> str:

@@ -66,7 +66,8 @@ _TABLE = (
         name="change.merge",
         about="Merges a change onto the branch's tip, proves the merged result and moves the branch.",
         required={"change": str, "head": str, "branch": str, "checks": list, "message": str},
-        optional={"accept": list},
+        # `with`: changes that are merged and tested together with it, the next ones of the queue.
+        optional={"accept": list, "with": list},
         worktree=True,
         changes=False,
         system=True,

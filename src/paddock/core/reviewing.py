@@ -84,6 +84,8 @@ class Rules(Struct, frozen=True, kw_only=True):
     # People who must approve; 0 lets a change merge without any.
     humans: Annotated[int, Meta(ge=0, le=20)] = 1
     owners: tuple[Owners, ...] = ()
+    # Changes that the merge queue may test together; 1: each by itself.
+    batch: Annotated[int, Meta(ge=1, le=20)] = 1
     # Seconds that a change may wait before no more than `slow_to` jobs of the project run at a time; 0: for ever.
     slow_after: Annotated[int, Meta(ge=0, le=10**8)] = 0
     slow_to: Annotated[int, Meta(ge=0, le=10_000)] = 1

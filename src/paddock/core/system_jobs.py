@@ -8,6 +8,8 @@ from paddock.core.job import Job, Scope
 # Finishing what is begun comes before starting more.
 URGENCY = 10
 MERGE_TRIES = 8
+# Changes that one merge tests together, whatever a project's rules say.
+MOST_TOGETHER = 20
 
 
 def check_job(

@@ -63,6 +63,7 @@ SENTENCES: Mapping[str, str] = {
     "limit.removed": "the limit {limit} was removed",
     "limit.set": "the limit {limit} was set",
     "log.stale": "{job}: output of an attempt that is over was not taken",
+    "merge.together": "{job}: merges {others} together with its own change",
     "outcome.stale": "{job}: a late outcome of {agent} was not taken",
     "project.added": "project {project} was added",
     "project.paused": "{by} paused project {project}, {note}",

@@ -25,7 +25,7 @@ from paddock.workspace.forge.local import (
     working_tree_state,
 )
 from paddock.workspace.layout import workspace_root
-from paddock.workspace.merge import Conflict, Merged, contains, is_ancestor, merge
+from paddock.workspace.merge import Conflict, Merged, contains, is_ancestor, merge, seal
 from paddock.workspace.preserve import Recovered, recover, remove
 from paddock.workspace.worktree import Record, Worktree, create
 
@@ -53,6 +53,7 @@ __all__ = [
     "publish",
     "recover",
     "remove",
+    "seal",
     "wip_ref",
     "working_tree_state",
     "workspace_root",

@@ -35,6 +35,12 @@ def merge(cache: RepoCache, base_tip: str, head: str, message: str) -> Merged | 
     return Merged(commit, tree)
 
 
+def seal(cache: RepoCache, tip: str, last: str, message: str) -> str:
+    """One commit on `tip` with the tree of `last`, which is its second parent; on no branch yet."""
+    tree = cache.tree_of(last)
+    return git("commit-tree", tree, "-p", tip, "-p", last, "-F", "-", git_dir=cache.git, stdin=message.encode())
+
+
 def is_ancestor(cache: RepoCache, older: str, newer: str) -> bool:
     """Whether `newer` contains `older`; GitFailed when either is not in the cache."""
     done = run("merge-base", "--is-ancestor", "--end-of-options", older, newer, git_dir=cache.git)

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from paddock.core import gate, reviewing, system_jobs
-from paddock.core.effects import Effect, Fixed, GoOn, Merged, RecordEvidence, RecordReview, SendBack
+from paddock.core.effects import Batched, Effect, Fixed, GoOn, Merged, RecordEvidence, RecordReview, SendBack
 from paddock.core.errors import Conflict, Refused
 from paddock.core.states import CHANGE, JOB, OPEN_CHANGES, ChangeState, JobState, move
-from paddock.store.ops import releasing
+from paddock.store.ops import merging, releasing
 from paddock.store.ops import reviewing as reviews
 from paddock.store.ops.submitting import add_job
 from paddock.store.ops.work import Work, record, records, to_json
@@ -149,7 +149,7 @@ def decide(work: Work, change_id: str, by: str, decision: str, note: str) -> Cha
     if decision == "reject":
         move_change(work, change, ChangeState.REJECTED, f"rejected by {by}" + (f": {note}" if note else ""))
         _move_author(work, work.job(change.job), JobState.FAILED, f"its change was rejected by {by}")
-        _cancel_serving(work, change.id)
+        _close(work, change)
     else:
         advance(work, change.id)
     return work.change(change.id)
@@ -167,8 +167,9 @@ def supersede(work: Work, job: str, why: str) -> None:
     """Closes the open change of a job that is cancelled."""
     row = work.tx.one("change_of_job", job=job)
     if row is not None and ChangeState(row["state"]) in OPEN_CHANGES:
-        move_change(work, record(Change, row), ChangeState.SUPERSEDED, why)
-        _cancel_serving(work, row["id"])
+        change = record(Change, row)
+        move_change(work, change, ChangeState.SUPERSEDED, why)
+        _close(work, change)
 
 
 def apply(work: Work, job: JobRecord, effect: Effect) -> None:
@@ -202,7 +203,7 @@ def _send_back(work: Work, _job: JobRecord, effect: SendBack) -> None:
     author = work.job(change.job)
     state = JobState.CHANGES_REQUESTED if author.attempt < author.max_attempts else JobState.FAILED
     _move_author(work, author, state, f"its change is {effect.state}: {effect.reason}")
-    _cancel_serving(work, change.id)
+    _close(work, change)
 
 
 def _merged(work: Work, _job: JobRecord, effect: Merged) -> None:
@@ -214,6 +215,11 @@ def _merged(work: Work, _job: JobRecord, effect: Merged) -> None:
     author = work.job(change.job)
     _move_author(work, author, JobState.DONE, "")
     releasing.release(work, author)
+    _cancel_serving(work, change.id, "its change is merged")
+
+
+def _batched(work: Work, job: JobRecord, effect: Batched) -> None:
+    merging.adapt(work, job.project, effect.size, red=effect.red)
 
 
 def _reviewed(work: Work, job: JobRecord, effect: RecordReview) -> None:
@@ -255,6 +261,7 @@ _HANDLERS: dict[type, Callable[[Work, JobRecord, Any], None]] = {
     RecordEvidence: _record_evidence,
     SendBack: _send_back,
     Merged: _merged,
+    Batched: _batched,
     RecordReview: _reviewed,
     Fixed: _fixed,
     GoOn: _go_on,
@@ -272,22 +279,28 @@ def _move_author(work: Work, author: JobRecord, state: JobState, reason: str) ->
     work.journal(f"job.{state}", author.id, reason=reason)
 
 
-def _cancel_serving(work: Work, change: str) -> None:
+def _close(work: Work, change: Change) -> None:
+    """Ends what was under way for a change that is not to be merged any more."""
+    _cancel_serving(work, change.id, "its change is closed")
+    merging.drop(work, change)
+
+
+def _cancel_serving(work: Work, change: str, why: str) -> None:
     for row in work.tx.all("jobs_serving", change=change):
         if row["state"] == JobState.LEASED and work.tx.run("request_cancel", id=row["id"]):
-            work.journal("cancel.requested", row["id"], row["agent"], reason="its change is closed")
+            work.journal("cancel.requested", row["id"], row["agent"], reason=why)
         if JobState(row["state"]) in (JobState.READY, JobState.BLOCKED):
             work.tx.run(
                 "move_job",
                 id=row["id"],
                 old=row["state"],
                 state=JobState.CANCELLED,
-                reason="its change is closed",
+                reason=why,
                 ended=work.now,
                 not_before=0,
                 fresh=0,
             )
-            work.journal("job.cancelled", row["id"], reason="its change is closed")
+            work.journal("job.cancelled", row["id"], reason=why)
 
 
 def _project(work: Work, name: str) -> Project:

@@ -7,7 +7,7 @@ import msgspec
 from paddock.core import limits
 from paddock.core.errors import NotFound, StaleSession
 from paddock.store.base import Fate
-from paddock.store.ops import finishing, limiting, submitting, telling
+from paddock.store.ops import finishing, limiting, merging, submitting, telling
 from paddock.store.ops.work import Work, records, to_json
 from paddock.store.records import BeatIn, BeatOut, Granted, JobRecord, SessionStart, Submission, Submitted
 from paddock.store.statements import Row
@@ -117,6 +117,8 @@ def _claim(work: Work, given: BeatIn, want: int) -> list[Granted]:
     )
     rank = {job: at for at, job in enumerate(chosen)}
     granted = sorted((Granted(*row) for row in rows), key=lambda job: rank[job.id])
+    if any(job.kind == merging.KIND for job in granted):
+        granted = [merging.join(work, job) if job.kind == merging.KIND else job for job in granted]
     if room is not None:
         limiting.note_starts(work, granted, room)
     telling.tell(

@@ -1,5 +1,7 @@
 """The merge queue as it stands, and dispatch that slows where changes wait for too long."""
 
+import json
+
 from paddock.core import matching
 from paddock.core.limits import Limit
 from paddock.core.states import JobState
@@ -15,12 +17,18 @@ KIND = "command"
 def queue(tx: Tx, project: str) -> list[Queued]:
     """Who merges and who waits, in the order in which they come: those that were sent back first, then the oldest."""
     rows = tx.all("merge_queue", lane=matching.lane(project, "change.merge", ()), key=f"merge:{project}")
+    together = {
+        other["change"]
+        for row in rows
+        if row["state"] == JobState.LEASED
+        for other in json.loads(row["payload"]).get("with") or ()
+    }
     return [
         Queued(
             change=row["subject"],
             job=row["id"],
             name=row["name"].removeprefix("merge-"),
-            running=row["state"] == JobState.LEASED,
+            running=row["state"] == JobState.LEASED or row["subject"] in together,
             not_before=row["not_before"],
         )
         for row in rows

@@ -16,9 +16,21 @@ FROM review_rules WHERE slow_after > 0 OR slowed <> 0;
 UPDATE review_rules SET slowed = :slowed WHERE project = :project;
 
 -- name: merge_queue
-SELECT id, name, subject, state, not_before FROM jobs
+SELECT id, name, subject, state, not_before, payload FROM jobs
 WHERE (state = 'ready' AND lane = :lane) OR (state = 'leased' AND exclusive = :key)
 ORDER BY CASE WHEN state = 'leased' THEN 0 ELSE 1 END, urgency DESC, id;
+
+-- name: merges_live
+SELECT id, payload FROM jobs WHERE state = 'leased' AND exclusive = :key;
+
+-- name: batch_now
+SELECT batch_now FROM review_rules WHERE project = :project;
+
+-- name: set_batch_now
+UPDATE review_rules SET batch_now = :size WHERE project = :project;
+
+-- name: set_payload
+UPDATE jobs SET payload = :payload WHERE id = :id;
 
 -- name: add_review
 INSERT INTO reviews (job, change, head, agent, own, reviewers, found, more, fixed, at)
