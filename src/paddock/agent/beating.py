@@ -10,12 +10,15 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from paddock.agent.clock import Clock
 from paddock.agent.http import Answer, Client
 from paddock.agent.identity import Identity
 from paddock.agent.intake import Gatekeeper, Refusal, evidence
 from paddock.agent.journal import Journal, Told
+from paddock.agent.licensing import Licensing
 from paddock.agent.quarantine import Post
 from paddock.agent.rolling import Rolling
+from paddock.agent.sent import Sent
 from paddock.agent.slots import Active, Slots
 from paddock.agent.status import Status
 from paddock.core.errors import Overloaded, Refused, Stale, Unreachable
@@ -45,29 +48,8 @@ OUTBOX_BYTES = 150_000
 # What the control plane may ask for; anything else is drawn into these bounds.
 SHORTEST_S, LONGEST_S = 0.05, 600.0
 CONFIRM_S = 60.0
-# A clock that is further off than this is told, in milliseconds; and told again after so many seconds.
-SKEW_MS = 300_000
-SKEW_AGAIN_S = 3_600.0
 # Refusals of orders that no honest control plane causes.
 _TAMPERED = frozenset({"unsigned", "bad_signature", "wrong_target"})
-
-
-class _Beat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A `Beat` whose outcomes are passed on as they lie in the outbox."""
-
-    agent: str
-    session: str
-    seq: int
-    sent: int
-    hello: Hello | None = None
-    held: tuple[Held, ...] = ()
-    outcomes: tuple[msgspec.Raw, ...] = ()
-    want: int = 0
-    draining: bool = False
-    health: tuple[Check, ...] | None = None
-    state: str = ""
-    nonce: str = ""
-    findings: tuple[Finding, ...] = ()
 
 
 class Replaced(Stale):
@@ -113,9 +95,10 @@ class Beats:
         self.gate: Gatekeeper
         self.post: Post
         self.rolling: Rolling
-        # What the control plane should hear of; monotonic seconds before which a clock that is off is not told again.
+        self.clock: Clock
+        self.licensing: Licensing
+        # What the control plane should hear of.
         self._findings: list[Finding] = []
-        self._skew_due = 0.0
 
     def kick(self) -> None:
         """Asks for a beat now."""
@@ -179,11 +162,11 @@ class Beats:
         finally:
             answered.set_result(None)
 
-    def _compose(self) -> _Beat:
+    def _compose(self) -> Sent:
         state, nonce = self._roll()
         self._seq += 1
         outcomes = tuple(self._journal.pending(OUTBOX_BYTES))
-        return _Beat(
+        return Sent(
             agent=self._identity.agent,
             session=self._session,
             seq=self._seq,
@@ -191,13 +174,19 @@ class Beats:
             hello=self._hello,
             held=(*self.slots.held(), *self._untold(outcomes)),
             outcomes=tuple(msgspec.Raw(told.body) for told in outcomes),
-            want=self.slots.free if self.post.works and not self.draining else 0,
+            want=self._want(),
             draining=self.draining,
             health=None if self._hello is not None else self._health,
             findings=tuple(self._findings),
             state=state,
             nonce=nonce,
         )
+
+    def _want(self) -> int:
+        """How many jobs to ask for."""
+        if not self.post.works or self.draining or self.clock.astray or self.licensing.against():
+            return 0
+        return self.licensing.room(self.slots.free, len(self.slots.held()))
 
     def _roll(self) -> tuple[str, str]:
         """The state and the nonce that the next beat shows; nothing when it need not show any. Raises: OSError."""
@@ -263,7 +252,7 @@ class Beats:
             wait = answer.retry_after * (1 + random.random()) if answer else 0.0
             await asyncio.sleep(wait + 0.1 + backoff(tries, random.random(), base_ms=200, cap_ms=5_000) / 1_000)
 
-    def _take(self, answer: Answer, beat: _Beat) -> None:
+    def _take(self, answer: Answer, beat: Sent) -> None:
         if answer.status != 200:
             self._refused(*answer.error(), answer.status)
             return
@@ -280,11 +269,15 @@ class Beats:
         self._next = time.monotonic() + seconds
         if reply.bearer:
             self.bearer = reply.bearer
+            self._status.fact(update=reply.update)
             self.on_bearer()
         del self._findings[: len(beat.findings)]
         if beat.nonce and reply.state:
             self.rolling.answered(reply.state, seconds)
-        self._look_at_clock(reply.now)
+        self.clock.heard(reply.now)
+        if self.clock.telling():
+            self.find("clock_skew", behind_ms=self.clock.behind)
+        self._look_at_licence(reply)
         if reply.standing is not None:
             self.post.take(reply.standing)
             self.post.check()
@@ -297,11 +290,14 @@ class Beats:
         self._status.fact(last_beat=reply.now, next_beat=reply.now + int(seconds * 1_000), seq=self._seq)
         self._status.soon()
 
-    def _look_at_clock(self, now: int) -> None:
-        off = now - time.time_ns() // 1_000_000
-        if abs(off) > SKEW_MS and time.monotonic() >= self._skew_due:
-            self._skew_due = time.monotonic() + SKEW_AGAIN_S
-            self.find("clock_skew", behind_ms=off)
+    def _look_at_licence(self, reply: Reply) -> None:
+        """Takes over the licence before anything else that it may bear on; says what it keeps the agent from."""
+        barred = self.licensing.against()
+        if reply.licence and self.licensing.take(reply.licence):
+            self._own_hello = msgspec.structs.replace(self._own_hello, licensed=self.licensing.claims is not None)
+            if barred and not self.licensing.against():
+                self.kick()
+        self._status.fact(licence=self.licensing.facts(), waits=reply.waits)
 
     def _refused(self, code: str, message: str, status: int) -> None:
         if code == "stale_session":
@@ -319,7 +315,7 @@ class Beats:
         self._status.say("beat", told)
         self._next = time.monotonic() + 1.0
 
-    def _obey(self, reply: Reply, beat: _Beat) -> list[tuple[str, int]]:
+    def _obey(self, reply: Reply, beat: Sent) -> list[tuple[str, int]]:
         """Does what a directive says, once it is known to be the control plane's answer to this very beat.
 
         Returns the outcomes that it acknowledges, as job and epoch.
@@ -371,6 +367,7 @@ class Beats:
             self._later(f"orders cannot be remembered: {error}")
             return
         for order, _ in good:
+            self.clock.signed(order.nbf)
             self.slots.start(order)
         if refused:
             self._journal.put(refused)
@@ -380,7 +377,7 @@ class Beats:
     def _check_room(self, taken: int) -> None:
         if not self.post.works:
             raise Refusal("quarantined", "this agent is in quarantine")
-        if taken >= self.slots.free:
+        if taken >= self.licensing.room(self.slots.free, len(self.slots.held())):
             raise Refusal("draining" if self.draining else "over_capacity")
 
     def _refusal(self, grant: Grant, error: Refusal) -> Outcome:

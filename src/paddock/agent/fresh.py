@@ -14,6 +14,7 @@ _BELONGINGS = (
     "agent.db-shm",
     "witness.json",
     "standing.json",
+    "licence.jwt",
     "rolling.json",
     "status.json",
 )

@@ -37,6 +37,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     generation: int
     server: str
     keys: tuple[ControlKey, ...]
+    # Proves that nothing of it was changed; see agent/tampering.py.
+    seal: str = ""
 
     def verifiers(self) -> dict[str, Verifier]:
         """The control plane's public keys by key id; each is good for its one role."""

@@ -35,6 +35,8 @@ REFUSALS: Mapping[str, str] = {
     "out_of_scope": "its scope does not cover what it asks for, or cannot be held here",
     "policy_denied": "the policy of this host does not allow it; the detail names the rule",
     "policy_quiet_hours": "the policy of this host keeps these hours quiet",
+    "not_licensed": "the agent's licence does not cover it, has expired, or is bound to another host",
+    "GRACE_EXHAUSTED": "the agent has not heard from its control plane for longer than its licence allows",
 }
 
 
@@ -62,6 +64,8 @@ class Gatekeeper:
     journal: Journal
     now: Callable[[], int]
     policy: LocalPolicy = field(default_factory=LocalPolicy)
+    # What the licence has against a kind of job: a code and why, or None.
+    licence: Callable[[str], tuple[str, str] | None] = lambda _kind: None
 
     def vouched(self, manifest: Envelope | None) -> frozenset[str]:
         """Digests of the orders that a manifest vouches for: none when it does not hold or is another agent's."""
@@ -125,6 +129,8 @@ class Gatekeeper:
             raise Refusal("not_yet")
 
     def _check_work(self, order: JobOrder, judge: Judge) -> None:
+        if against := self.licence(order.kind):
+            raise Refusal(*against)
         if order.kind not in self.runs:
             raise Refusal("not_capable", f"no runner for {order.kind}")
         kind = kinds.KINDS[order.kind]

@@ -13,6 +13,8 @@ from paddock.wire.messages import JobOrder, Outcome
 
 # Accepted orders are remembered this long past their last moment to start, so that a replay is known for one.
 KEEP_MS = 48 * 3_600_000
+# How exactly it is remembered on disk how late it was.
+MOMENT_MS = 60_000
 # Bytes of write-ahead log between two checkpoints, SQLite's default.
 _ROOM = 1_000 * 4_096
 _SCHEMA = """
@@ -25,6 +27,8 @@ CREATE TABLE IF NOT EXISTS manifests (id INTEGER PRIMARY KEY, exp INTEGER NOT NU
 CREATE TABLE IF NOT EXISTS outbox (
     job TEXT NOT NULL, epoch INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (job, epoch)
 );
+-- The latest moment that a signed order showed.
+CREATE TABLE IF NOT EXISTS moment (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL);
 """
 
 
@@ -48,6 +52,7 @@ class Journal:
         self._forget()
         # How many outcomes lie in the outbox, so that an idle beat asks nothing of the disk.
         self._outcomes = int(self._db.execute("SELECT count(*) FROM outbox").fetchone()[0])
+        self._latest = int((self._db.execute("SELECT at FROM moment").fetchone() or (0,))[0])
 
     def _make_room(self, log: Path) -> None:
         """Grows the write-ahead log once; a write into room that is there takes half the time."""
@@ -57,6 +62,10 @@ class Journal:
         self._db.execute("INSERT INTO room VALUES (zeroblob(?))", (_ROOM,))
         self._db.execute("DROP TABLE room")
         self._db.execute("PRAGMA wal_checkpoint(RESTART)")
+
+    def latest(self) -> int:
+        """A moment that has passed, for orders of it were accepted here; epoch milliseconds, to the minute."""
+        return self._latest
 
     def epochs_of(self, jobs: Sequence[str]) -> dict[str, int]:
         """The highest epoch that was ever accepted here, of each of these jobs that has one."""
@@ -86,6 +95,10 @@ class Journal:
                 proof = kept.lastrowid
             rows = [(order.job, order.epoch, order.nonce, order.exp, envelope, proof) for order, envelope in orders]
             self._db.executemany("INSERT OR REPLACE INTO accepted VALUES (?, ?, ?, ?, ?, ?)", rows)
+            latest = max((order.nbf for order, _ in orders), default=0)
+            if latest > self._latest + MOMENT_MS:
+                self._db.execute("INSERT OR REPLACE INTO moment VALUES (1, ?)", (latest,))
+                self._latest = latest
         self._outcomes -= told
 
     def put(self, outcomes: Sequence[Outcome]) -> None:

@@ -20,6 +20,7 @@ from paddock import __version__
 from paddock.agent import identity as identities
 from paddock.agent.beating import Beats, Replaced
 from paddock.agent.capabilities import find
+from paddock.agent.clock import Clock
 from paddock.agent.config import AgentConfig
 from paddock.agent.fingerprint import of_host
 from paddock.agent.health import Health
@@ -27,12 +28,14 @@ from paddock.agent.http import Client
 from paddock.agent.identity import Identity
 from paddock.agent.intake import Gatekeeper
 from paddock.agent.journal import Journal
+from paddock.agent.licensing import FILE, Licensing
 from paddock.agent.policy import LocalPolicy
 from paddock.agent.quarantine import Post
 from paddock.agent.report import LOG, LogFile
 from paddock.agent.rolling import Rolling
 from paddock.agent.slots import Slots
 from paddock.agent.status import Status
+from paddock.agent.tampering import of_bundle, of_state
 from paddock.agent.witness import Witness
 from paddock.core.errors import PaddockError, Unreachable
 from paddock.core.ids import ENTROPY_BITS, make
@@ -121,6 +124,9 @@ class Agent:
         self._health = Health(config.checks, config.check_s, config.check_timeout_s, self._feel)
         post = Post(config.state / "standing.json", identity, self._key.keyid)
         post.check()
+        host = of_host(self._key)
+        clock = Clock(self._journal.latest())
+        licensing = Licensing(config.state / FILE, identity, self._key.keyid, clock, host)
         hello = Hello(
             name=config.name,
             version=__version__,
@@ -132,30 +138,21 @@ class Agent:
             labels=dict(config.labels),
             health=self._health.stands,
             standing=post.number,
-            fingerprint=of_host(self._key),
+            fingerprint=host,
+            licensed=licensing.claims is not None,
         )
         self._agent = identity.agent
         self._beats = Beats(self._client, identity, self._key, self._session, hello, self._journal, self._status)
         slots = Slots(config, self._journal, self._status, self._session, self._beats.kick, self._beats.confirm, policy)
         slots.agent, slots.key = identity.agent, self._key
         self._slots = self._beats.slots = slots
-        self._beats.gate = Gatekeeper(
-            agent=identity.agent,
-            agent_key=self._key.keyid,
-            generation=identity.generation,
-            keys=identity.verifiers(),
-            runs=frozenset((*INSTANT, *RUNNERS)) & frozenset(config.kinds or KINDS),
-            contains=lambda: self._contained.cls == "contained",
-            policy=policy,
-            journal=self._journal,
-            now=lambda: time.time_ns() // 1_000_000,
-        )
+        self._beats.gate = self._gate(identity, clock, licensing)
+        self._beats.clock, self._beats.licensing = clock, licensing
         self._beats.post = post
         self._beats.rolling = rolling
         post.on_change = self._beats.stand
+        self._look_for_tampering(identity, post, licensing)
         self._beats.stand()
-        if post.tampered:
-            self._beats.find("tampered_state", file=post.tampered)
         self._witness = Witness(config.state / "witness.json", identity.keys, identity.verifiers())
         self._beats.on_checkpoint = self._testify
         self._slots.on_uncontained = self._suspect.set
@@ -163,6 +160,28 @@ class Agent:
         self._beats.on_bearer = self._bearer.set
         self._ending = asyncio.Event()
         self._introduce(identity, hello)
+
+    def _gate(self, identity: Identity, clock: Clock, licensing: Licensing) -> Gatekeeper:
+        return Gatekeeper(
+            agent=identity.agent,
+            agent_key=self._key.keyid,
+            generation=identity.generation,
+            keys=identity.verifiers(),
+            runs=frozenset((*INSTANT, *RUNNERS)) & frozenset(self._config.kinds or KINDS),
+            contains=lambda: self._contained.cls == "contained",
+            policy=self._policy,
+            journal=self._journal,
+            now=clock.now,
+            licence=licensing.against,
+        )
+
+    def _look_for_tampering(self, identity: Identity, post: Post, licensing: Licensing) -> None:
+        """Tells of what is not as it was written, and takes no work until the control plane has heard of it."""
+        state = of_state(self._config.state, identity, self._key) or licensing.tampered or post.tampered
+        for type_, doubt in (("tampered_state", state), ("tampered_bundle", of_bundle())):
+            if doubt:
+                post.doubt(doubt)
+                self._beats.find(type_, what=doubt)
 
     def _introduce(self, identity: Identity, hello: Hello) -> None:
         """What `paddock status` says of this session."""

@@ -49,6 +49,12 @@ class Post:
         """Whether the agent may take work."""
         return self.standing is Standing.ACTIVE
 
+    def doubt(self, what: str) -> None:
+        """Keeps the agent from work until the next word, for something on this host is not as it was written."""
+        self.tampered = self.tampered or what
+        if self.works:
+            self.standing, self.reason = Standing.QUARANTINED, what
+
     def check(self) -> None:
         """Raises: Terminated."""
         if self.standing is Standing.TERMINAL:

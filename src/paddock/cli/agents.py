@@ -51,6 +51,8 @@ def _row(agent: dict[str, Any]) -> list[Any]:
     state = agent.get("state") or ("draining" if agent["draining"] else "online")
     if agent.get("standing", "active") != "active":
         state = f"{state}, {agent['standing']}"
+    if agent.get("waits") and agent.get("standing", "active") == "active":
+        state = f"{state}, waits for its licence"
     bad = [check["name"] for check in agent["health"] if not check["ok"] and not check["advisory"]]
     return [
         agent["name"],

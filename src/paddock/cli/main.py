@@ -21,6 +21,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "run": "run one agent",
         "activate": "give this machine's agent its identity",
         "token": "mint, list or revoke activation tokens",
+        "licence": "set, list or remove what bounds agents",
     },
     "Work": {
         "project": "add, list, pause, resume or weigh repositories",

@@ -1,6 +1,7 @@
 """`paddock status`: what this machine's agents do right now, each loop in its own words."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,9 @@ def _containment(value: Any) -> str:
 
 def _trust(tree: dict[str, Any]) -> list[str]:
     """The version, where the agent stands, the host it shows, and what it knows of the journal."""
-    lines = [f"version        {out.plain(tree.get('version'))}"]
+    update = tree.get("update")
+    hint = f"  ({out.plain(update)} is there: upgrade it when it suits you)" if update else ""
+    lines = [f"version        {out.plain(tree.get('version'))}{hint}", *_licence(tree)]
     standing = tree.get("standing")
     if standing and standing != "active":
         reason = out.plain(tree.get("standing_reason"))
@@ -97,6 +100,29 @@ def _trust(tree: dict[str, Any]) -> list[str]:
         complaint = out.plain(witness.get("complaint"))
         said = out.paint(complaint, "red") if complaint else f"witness of seal {out.plain(witness.get('seal'))}"
         lines.append(f"journal        {said}")
+    return lines
+
+
+def _licence(tree: dict[str, Any]) -> list[str]:
+    """What the licence claims, and what keeps the agent from work under it."""
+    found = tree.get("licence")
+    if not isinstance(found, dict):
+        waits = out.plain(tree.get("waits"))
+        return [f"licence        {out.paint(waits, 'yellow') if waits else 'none: unlimited'}"]
+    agents, tasks = found.get("max_agents"), found.get("max_tasks")
+    features = out.plain(", ".join(found.get("features") or ()) or "nothing").replace("*", "every kind")
+    name, plan = out.plain(found.get("licence")), out.plain(found.get("plan"))
+    lines = [
+        f"licence        {name}{f' ({plan})' if plan else ''}: {features}, channel {out.plain(found.get('channel'))}, "
+        f"binding {out.plain(found.get('binding'))}, ends {out.age(found.get('expires'))}",
+        f"caps           {agents or 'any number of'} agents, {tasks or 'any number of'} jobs each",
+    ]
+    if until := found.get("grace_until"):
+        ended = until < time.time() * 1_000
+        words = out.paint("GRACE_EXHAUSTED: no new work", "red") if ended else f"ends {out.age(until)}"
+        lines.append(f"grace          {words}")
+    if tree.get("waits"):
+        lines.append(f"waits          {out.paint(out.plain(tree['waits']), 'yellow')}")
     return lines
 
 

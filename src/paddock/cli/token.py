@@ -26,16 +26,16 @@ def main(verb: str, words: list[str]) -> int:
     mint.add_argument(
         "--agent-label", metavar="KEY=VALUE", action="append", default=[], help="a label that its agent will have"
     )
-    mint.add_argument("--channel", default="stable", help="its agent's channel: stable, beta, dev or lts (stable)")
+    mint.add_argument("--channel", help="its agent's channel: stable, beta, dev or lts (its licence's, else stable)")
     mint.add_argument(
         "--network", metavar="RANGE", default="", help="where it may be redeemed from, such as 10.1.0.0/16"
     )
     mint.add_argument(
         "--binding",
-        default="optional",
         help="when its agent moves to another host: required quarantines it, "
-        "optional raises an anomaly, none does nothing (optional)",
+        "optional raises an anomaly, none does nothing (its licence's, else optional)",
     )
+    mint.add_argument("--licence", metavar="NAME", help="the licence of its agent (default, if there is one)")
     args.for_part(parts, "list", "list the newest tokens, without what they are made of", _list)
     revoke = args.for_part(parts, "revoke", "make a token worthless that was not used", _revoke)
     revoke.add_argument("token", metavar="TOKEN", help="its id or its label")
@@ -43,12 +43,10 @@ def main(verb: str, words: list[str]) -> int:
 
 
 def _mint(found: argparse.Namespace) -> int:
-    body: dict[str, object] = {
-        "label": found.label,
-        "channel": found.channel,
-        "network": found.network,
-        "binding": found.binding,
-    }
+    body: dict[str, object] = {"label": found.label, "network": found.network}
+    for name in ("channel", "binding", "licence"):
+        if getattr(found, name):
+            body[name] = getattr(found, name)
     body["labels"] = dict(_label(text) for text in found.agent_label)
     if found.expires is not None:
         body["expires"] = found.expires

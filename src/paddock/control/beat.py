@@ -4,12 +4,14 @@ import asyncio
 
 import msgspec
 
-from paddock.control import anomalies, fingerprints, offer, rolling
+from paddock import __version__
+from paddock.control import anomalies, fingerprints, licences, offer, rolling
 from paddock.control.dispatch import consume, lanes_for, orders
 from paddock.control.plane import Control
 from paddock.control.presence import Presence
 from paddock.core import schedule
 from paddock.core.errors import Conflict, StaleSession, Unauthorised
+from paddock.core.versions import newer
 from paddock.store.base import Fate
 from paddock.store.records import Agent, BeatIn, BeatOut, SessionStart
 from paddock.wire.envelope import Envelope, seal
@@ -85,18 +87,23 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
         await _feel(control, agent, given.session, given.health, now)
     if given.findings:
         await anomalies.told(control, agent, given.findings)
+    licence = ""
+    if control.licences or agent.licence or agent.licensed or agent.unlicensed:
+        licence = await licences.admit(control, agent, given, now)
+        given = licences.bounded(agent, given)
     out = await _business(control, agent, given, now)
-    ready = not (given.draining or agent.draining or agent.ailing)
+    ready = not (given.draining or agent.draining or agent.ailing or agent.unlicensed)
     control.idle.put(agent, given.want - (len(out.granted) if out else 0) if ready else 0)
     interval = agent.interval = _interval(control, agent, given)
     control.registry.note(agent)
     if control.replica is not None:
         control.replica.tell(agent)
-    bearer, checkpoint = "", None
+    bearer, checkpoint, update = "", None, ""
     if now - agent.bearer_at >= _BEARER_EVERY_MS:
         bearer = control.bearers.issue(agent.agent, agent.session)
         agent.bearer_at = now
         checkpoint = control.checkpoint
+        update = __version__ if newer(__version__, agent.version) else ""
     if control.replica is not None and out:
         await control.replica.know(job.project for job in out.granted)
     jobs, manifest = orders(control, agent, out.granted) if out and out.granted else ((), None)
@@ -111,6 +118,9 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
         checkpoint=checkpoint,
         state=state,
         standing=standing,
+        licence=licence,
+        waits=agent.unlicensed,
+        update=update,
     )
     return encode(reply)
 
@@ -118,7 +128,11 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
 def _interval(control: Control, agent: Presence, given: Beat) -> int:
     """Milliseconds until the agent's next beat; one that rests is woken when that changes."""
     interval = schedule.beat_interval(len(control.fleet), control.beat_ms)
-    rests = agent.listening and control.bus.connected and not (given.held or agent.leases or given.draining)
+    rests = (
+        agent.listening
+        and control.bus.connected
+        and not (given.held or agent.leases or given.draining or agent.unlicensed)
+    )
     return schedule.resting(interval) if rests else interval
 
 
@@ -148,6 +162,7 @@ async def _greet(control: Control, agent: Presence, given: Beat, now: int) -> li
     agent.update(record)
     await fingerprints.look(control, record, given.hello.fingerprint)
     agent.standing_due = agent.standing_number > given.hello.standing
+    agent.licensed = given.hello.licensed
     if fresh:
         agent.seq, agent.reply, agent.bearer_at = -1, b"", 0
         control.note_leases(agent.agent, 0)

@@ -88,7 +88,7 @@ def next_due(control: Control) -> int | None:
 
 def lanes_for(control: Control, agent: Presence, ending: bool = False) -> tuple[str, ...]:
     """The lanes with work that this agent can take; when it ends jobs, also those that may wait for just these."""
-    if agent.draining or agent.ailing:
+    if agent.draining or agent.ailing or agent.unlicensed:
         return ()
     return tuple(lane for lane, (jobs, _) in control.lanes.items() if (jobs or ending) and fits(agent.profile, lane))
 

@@ -17,6 +17,7 @@ from paddock.control.pressure import Pressure
 from paddock.control.quiet import Quiet
 from paddock.control.redacted_logs import RedactedLogs
 from paddock.control.registry import Registry
+from paddock.core.licences import Licence
 from paddock.core.state import Bounds
 from paddock.store.base import Store
 from paddock.store.records import Project
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 WORK = "work"
 PROJECTS = "projects"
 AGENT = "agent/"
+LICENCES = "licences"
 # Seconds between two rounds of the reaper while there are leases, or jobs that nobody has taken.
 CARE_S = 1.0
 
@@ -64,6 +66,9 @@ class Control:
         # Agents that may hold leases.
         self.holding: set[str] = set()
         self.projects: dict[str, Project] = {}
+        # By name; empty: agents are unlimited. When seats are drawn out next, in epoch milliseconds; None: none is.
+        self.licences: dict[str, Licence] = {}
+        self.seats_at: int | None = None
         # Lane → (jobs that can be claimed, when the next delayed one is due). A hint; the store decides.
         self.lanes: dict[str, tuple[int, int | None]] = {}
         self.lanes_stale = True
@@ -107,6 +112,8 @@ class Control:
             now = control.clock.now()
             # Whoever held a lease could not renew it while nobody was here.
             await store.forgive(now + control.lease_ms, now)
+            if control.licences:
+                await store.draw_out_seats(now + 3 * beat_ms, now)
             await store.advance_changes(now)
         except BaseException:
             await store.close()
@@ -119,6 +126,13 @@ class Control:
         for agent, jobs in (await self.store.holders()).items():
             self.note_leases(agent, len(jobs))
         await self.read_projects()
+        await self.read_licences()
+
+    async def read_licences(self) -> None:
+        """Reads the licences anew; every agent takes its seat and its licence again."""
+        self.licences = {licence.name: licence for licence in await self.store.licences()}
+        for agent in self.fleet:
+            agent.seat_until = agent.licence_due = 0
 
     async def read_projects(self) -> None:
         """Reads the projects anew."""

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from paddock.core.anomalies import Standing
+from paddock.core.licences import EVERYTHING, lets
 from paddock.core.matching import Candidate
 from paddock.core.rolling import Roll
 from paddock.store.records import Agent
@@ -15,12 +16,21 @@ from paddock.wire.messages import Check
 
 Profile = tuple[frozenset[str], frozenset[str]]
 _NONE: Mapping[str, str] = {}
+_NO_KIND: frozenset[str] = frozenset()
+# What an agent may run whose licence says nothing about it.
+EVERY_KIND: tuple[str, ...] = (EVERYTHING,)
 
 
 @lru_cache(4_096)
 def _shared(kinds: tuple[str, ...], capabilities: tuple[str, ...]) -> Profile:
     """One profile for all agents that say the same: in a large fleet the words would weigh more than the rest."""
     return frozenset(kinds), frozenset(capabilities)
+
+
+@lru_cache(1_024)
+def _withheld(kinds: tuple[str, ...], features: tuple[str, ...]) -> frozenset[str]:
+    """The kinds that these features do not let run; many agents share them."""
+    return frozenset(kind for kind in kinds if not lets(features, kind))
 
 
 class Presence:
@@ -36,6 +46,7 @@ class Presence:
         "digest",
         "draining",
         "due",
+        "features",
         "free",
         "generation",
         "granted",
@@ -47,13 +58,18 @@ class Presence:
         "labels",
         "last_seen",
         "leases",
+        "licence",
+        "licence_due",
+        "licensed",
         "listed",
         "listed_draining",
         "listening",
+        "most",
         "name",
         "reply",
         "roll",
         "running",
+        "seat_until",
         "seq",
         "session",
         "slots",
@@ -63,8 +79,10 @@ class Presence:
         "standing_number",
         "standing_reason",
         "state",
+        "unlicensed",
         "verifier",
         "version",
+        "withheld",
     )
 
     def __init__(self, record: Agent) -> None:
@@ -94,6 +112,10 @@ class Presence:
         self.standing_number, self.standing_due = 0, False
         # Its rolling state as this process knows it, and as the store kept it last.
         self.roll = self.kept_roll = Roll()
+        # What its licence lets it run and hold, why it must wait, when its seat lapses and its licence is renewed.
+        self.features, self.most, self.unlicensed = EVERY_KIND, 0, ""
+        self.seat_until = self.licence_due = 0
+        self.licensed = False  # whether it keeps one
         # The state that it was answered last.
         self.state = ""
         self.update(record)
@@ -102,13 +124,17 @@ class Presence:
         """Takes over what the agent says of itself, and its session."""
         self.generation = record.generation
         self.session = record.session
+        self.seat_until = 0  # another replica may have let it go
         self.describe(record)
 
     def describe(self, record: Agent) -> None:
         """Takes over what the agent says of itself."""
         self.name = record.name
         self.version = record.version
-        self.kinds, self.capabilities = _shared(record.kinds, record.capabilities)
+        self.licence = sys.intern(record.licence)
+        self.withheld = _withheld(record.kinds, self.features) if self.features != EVERY_KIND else _NO_KIND
+        kinds = tuple(kind for kind in record.kinds if kind not in self.withheld) if self.withheld else record.kinds
+        self.kinds, self.capabilities = _shared(kinds, record.capabilities)
         self.containment = sys.intern(record.containment)
         self.slots = record.slots
         self.draining = record.draining
@@ -129,6 +155,7 @@ class Presence:
         self.ailing = next((check.name for check in checks if not check.ok and not check.advisory), "")
         if self.standing is not Standing.ACTIVE:
             self.ailing = self.standing.value
+            self.seat_until = 0
         self.listed = False
 
     @property
@@ -157,6 +184,9 @@ class Presence:
             draining=self.draining,
             ailing=self.ailing,
             containment=self.containment,
+            withheld=self.withheld,
+            most=self.most,
+            unlicensed=self.unlicensed,
         )
 
 

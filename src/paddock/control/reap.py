@@ -9,7 +9,7 @@ import contextlib
 import logging
 import time
 
-from paddock.control import budgets, dispatch, offer, review_pace, reviewers, schedules, state, topics
+from paddock.control import budgets, dispatch, licences, offer, review_pace, reviewers, schedules, state, topics
 from paddock.control.plane import CARE_S, Control
 from paddock.core.errors import PaddockError
 
@@ -66,6 +66,7 @@ class Reaper:
         elif control.holding and await control.store.expire(now):
             control.stir()
         control.registry.sweep()
+        await licences.keep(control, now, slept)
         await offer.recall(control, now)
         await schedules.fire(control, now)
         await state.sweep(control, now)
@@ -97,7 +98,7 @@ class Reaper:
         """Until something is due or stirs, but never reading lanes more than a tenth of the time."""
         control, now = self._control, self._control.clock.now()
         rest = self._rest()
-        for due in (dispatch.next_due(control), control.schedules_at):
+        for due in (dispatch.next_due(control), control.schedules_at, control.seats_at):
             if due is not None:
                 rest = min(rest, max(0.01, (due - now) / 1_000))
         self._meant = now + int(rest * 1_000)

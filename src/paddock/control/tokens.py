@@ -7,10 +7,11 @@ from typing import Any
 from paddock.control.plane import Control
 from paddock.core import tokens
 from paddock.core.errors import BadInput
+from paddock.core.licences import DEFAULT, Licence, weaker
 from paddock.store.tokens import Terms, Token
 
 PREFIX = "act_"
-_FIELDS = frozenset({"label", "expires", "labels", "channel", "network", "binding"})
+_FIELDS = frozenset({"label", "expires", "labels", "channel", "network", "binding", "licence"})
 
 
 def digest(token: str) -> str:
@@ -25,19 +26,41 @@ async def mint(control: Control, given: Any) -> dict[str, Any]:
     label = given.get("label", "")
     if not isinstance(label, str) or any(ord(c) < 32 for c in label):
         raise BadInput("label: expected a text", where="label")
+    licence = _licence(control, given)
     network = given.get("network") or ""
     if not isinstance(network, str):
         raise BadInput("network: expected a text", where="network")
     terms = Terms(
         labels=tokens.labels(given.get("labels") or {}),
-        channel=tokens.channel(given.get("channel") or "stable"),
+        channel=tokens.channel(given.get("channel") or (licence.channel if licence else "stable")),
         network=tokens.network(network),
-        binding=tokens.binding(given.get("binding") or "optional"),
+        binding=tokens.binding(given.get("binding") or (licence.binding if licence else "optional")),
+        licence=given.get("licence") or "",
     )
+    if licence is not None:
+        _within(licence, terms)
     lifetime = tokens.lifetime(given.get("expires") or tokens.USUAL_MS // 1_000)
     token, now = PREFIX + secrets.token_urlsafe(32), control.clock.now()
     await control.store.add_token(digest(token), label[:100], now, now + lifetime, terms)
     return {"token": token, "id": digest(token)[: tokens.REF], "expires": now + lifetime}
+
+
+def _licence(control: Control, given: dict[str, Any]) -> Licence | None:
+    """The licence that the token's agent will be under. Raises: BadInput."""
+    name = given.get("licence") or ""
+    found = control.licences.get(name or DEFAULT) if isinstance(name, str) else None
+    if found is None and name:
+        hint = "`paddock licence list` lists them"
+        raise BadInput(f"licence: there is none called {str(name)[:60]!r}", hint=hint, where="licence")
+    return found
+
+
+def _within(licence: Licence, terms: Terms) -> None:
+    """Raises: BadInput when a token promises what its licence does not."""
+    if terms.channel != licence.channel:
+        raise BadInput(f"channel: licence {licence.name} is for {licence.channel}", where="channel")
+    if weaker(terms.binding, licence.binding):
+        raise BadInput(f"binding: licence {licence.name} asks for {licence.binding}", where="binding")
 
 
 async def listing(control: Control, most: int = 500) -> list[dict[str, Any]]:
@@ -66,6 +89,7 @@ def view(token: Token, now: int) -> dict[str, Any]:
         "channel": token.channel,
         "network": token.network,
         "binding": token.binding,
+        "licence": token.licence or None,
         "created": token.created,
         "expires": token.expires,
         "used": token.used_at,

@@ -102,6 +102,7 @@ def agent_view(control: Control, record: Agent, held: list[str]) -> View:
     view["fingerprint"] = sorted(record.fingerprint)
     view["last_beat"] = (seen.last_seen or None) if seen else None
     view["draining"] = seen.draining if seen else record.draining
+    view["waits"] = seen.unlicensed if seen and online else ""
     view["running"] = len(held)
     view["jobs"] = held
     view["health"] = [msgspec.structs.asdict(check) for check in record.health]

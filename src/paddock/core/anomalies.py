@@ -38,6 +38,7 @@ TYPES = {
     "binding_broken": Type("it runs on another host than the one that it must stay on", Act.QUARANTINE),
     "fingerprint_mismatch": Type("it runs on another host than before", Act.WAIT),
     "tampered_state": Type("files of its state directory are not as it wrote them", Act.QUARANTINE, True),
+    "tampered_bundle": Type("the installed program is not as it was installed", Act.QUARANTINE, True),
     "tampered_order": Type("it was handed an order that is not the control plane's for it", Act.WAIT, True),
     "journal_denied": Type("a checkpoint denies the one that it was handed before", Act.WAIT, True),
     "clock_skew": Type("its clock is far from the control plane's", Act.WAIT, True),

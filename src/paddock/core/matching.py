@@ -48,11 +48,18 @@ class Candidate:
     containment: str = ""
     # The health check that keeps it from work, or empty.
     ailing: str = ""
+    # What its licence says: kinds that it may not run, jobs that it may hold (0: as many as it has slots), and why it
+    # must wait, or empty.
+    withheld: Collection[str] = ()
+    most: int = 0
+    unlicensed: str = ""
 
 
 def unfit(agent: Candidate, lane_name: str) -> str:
     """Why this agent can never take the lane as it is now; empty when it can."""
     _, kind, requires = parse_lane(lane_name)
+    if kind in agent.withheld:
+        return f"its licence does not cover {kind} jobs"
     if kind not in agent.kinds:
         return "cannot contain jobs" if agent.containment == "none" else f"does not run {kind} jobs"
     missing = [word for word in requires if word not in agent.capabilities]
@@ -70,6 +77,10 @@ def waits(agent: Candidate, lane_name: str) -> str:
         return "is draining"
     if agent.ailing:
         return f"is unhealthy: {agent.ailing}"
+    if agent.unlicensed:
+        return agent.unlicensed
+    if agent.most and agent.running >= agent.most:
+        return f"holds {agent.running} of the {agent.most} jobs that its licence lets it hold"
     if agent.running >= agent.slots:
         return f"is busy with {agent.running} of {agent.slots} jobs"
     return ""

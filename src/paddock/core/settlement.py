@@ -13,6 +13,7 @@ MAX_GRANTS = 30
 # Refusals that blame the moment and not the job: it goes back and uses up no try.
 PASSING_REFUSALS = frozenset(
     {"over_capacity", "not_capable", "draining", "quarantined", "policy_quiet_hours", "own_work"}
+    | {"not_licensed", "GRACE_EXHAUSTED"}
 )
 # Failures that no further try can mend.
 LASTING_FAILURES = frozenset(

@@ -13,6 +13,7 @@ from paddock.store.budgets import BudgetStore
 from paddock.store.chaining import ChainStore
 from paddock.store.fairness import FairStore
 from paddock.store.job_news import JobNewsStore
+from paddock.store.licences import LicenceStore
 from paddock.store.records import (
     Agent,
     Attempt,
@@ -54,6 +55,7 @@ class Store(
     ChainStore,
     ReviewStore,
     ReportStore,
+    LicenceStore,
     Protocol,
 ):
     """Durable truth."""

@@ -10,6 +10,7 @@ from paddock.store.base import Fate
 from paddock.store.budget_ops import BudgetOps
 from paddock.store.chain_ops import ChainOps
 from paddock.store.fairness_ops import FairOps
+from paddock.store.licence_ops import LicenceOps
 from paddock.store.ops import changing, checking, deciding, leasing, limiting, reading
 from paddock.store.ops.work import Work, record, records, to_json
 from paddock.store.records import (
@@ -40,7 +41,7 @@ from paddock.wire.messages import Check
 
 
 class StoreDriver(
-    FairOps, ReplicaOps, StateOps, TopicOps, TokenOps, AnomalyOps, ReportOps, ChainOps, ReviewOps, BudgetOps
+    FairOps, ReplicaOps, StateOps, TopicOps, TokenOps, AnomalyOps, ReportOps, ChainOps, ReviewOps, BudgetOps, LicenceOps
 ):
     """A store over an engine."""
 

@@ -133,6 +133,8 @@ class Agent(Record, frozen=True, kw_only=True):
     # The host that it is bound to, by digests of its parts, and how strictly.
     fingerprint: dict[str, str]
     binding: Binding
+    # The licence that its token names; empty for the default one.
+    licence: str = ""
 
 
 class Change(Record, frozen=True, kw_only=True):

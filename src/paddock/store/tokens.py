@@ -14,6 +14,8 @@ class Terms(NamedTuple):
     channel: str = "stable"
     network: str = ""
     binding: Binding = Binding.OPTIONAL
+    # The licence of its agent; empty for the default one.
+    licence: str = ""
 
 
 PLAIN = Terms()
@@ -33,6 +35,7 @@ class Token(Record, frozen=True, kw_only=True):
     channel: str
     network: str
     binding: Binding
+    licence: str
     revoked: int | None
 
 

@@ -21,6 +21,7 @@ from paddock.web import (
     anomalies_api,
     audit_api,
     bulk_api,
+    licences_api,
     limits_api,
     metrics_api,
     registry_api,
@@ -329,6 +330,7 @@ ENDPOINTS = (
     *reports_api.ENDPOINTS,
     Endpoint("GET", "/v1/events", "Server-sent events: one message per piece of news", events),
     *tokens_api.ENDPOINTS,
+    *licences_api.ENDPOINTS,
     Endpoint(
         "GET",
         "/v1/fan-out",

@@ -60,6 +60,8 @@ SENTENCES: Mapping[str, str] = {
     "jobs.submitted": "{count} jobs were submitted to {project}",
     "leases.forgiven": "{leases} leases were drawn out, for nobody could renew them for {unkept_ms} ms",
     "lease.stale": "{job}: {agent} no longer holds it and was told to stop",
+    "licence.removed": "{by} removed the licence {licence}",
+    "licence.set": "{by} set the licence {licence} ({plan}): {max_agents} agents, {max_tasks} jobs each (0: any)",
     "limit.removed": "the limit {limit} was removed",
     "limit.set": "the limit {limit} was set",
     "log.stale": "{job}: output of an attempt that is over was not taken",

@@ -35,6 +35,7 @@ ENDPOINTS = (
             "channel": "string",
             "network": "string",
             "binding": "string",
+            "licence": "string",
         },
     ),
     Endpoint(

@@ -155,6 +155,8 @@ class Hello(Struct, frozen=True, kw_only=True):
     standing: Count = 0
     # Digests of its host's parts; see core/fingerprint.py.
     fingerprint: Annotated[dict[Name, Annotated[str, Meta(max_length=64)]], Meta(max_length=12)] = {}
+    # Whether it keeps a licence.
+    licensed: bool = False
 
 
 class Beat(Struct, frozen=True, kw_only=True):
@@ -232,6 +234,11 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     state: str = ""
     # Where the agent stands, when it may not have heard.
     standing: Envelope | None = None
+    # Its licence, a JWT, now and then; and what keeps it from work under it, as long as it does.
+    licence: str = ""
+    waits: str = ""
+    # The control plane's version, when the agent's is older; with the bearer.
+    update: str = ""
 
 
 class Activation(Struct, frozen=True, kw_only=True):

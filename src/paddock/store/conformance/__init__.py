@@ -15,6 +15,7 @@ from paddock.store.conformance import (
     budgets,
     chain,
     job_news,
+    licences,
     limits,
     merging,
     replicas,
@@ -371,4 +372,5 @@ CHECKS: tuple[Check, ...] = (
     *chain.CHECKS,
     *tokens.CHECKS,
     *anomalies.CHECKS,
+    *licences.CHECKS,
 )

@@ -58,6 +58,7 @@ def move(work: Work, agent: str, standing: Standing, reason: str, by: str) -> Ag
         return None
     work.journal(_MOVES[standing], None, agent, reason=reason, by=by)
     if standing is not Standing.ACTIVE:
+        work.tx.run("free_seat", agent=agent)
         for held in work.tx.all("leases_held", agent=agent):
             finishing.lose(work, work.job(held["id"]), standing)
     row = work.tx.one("agent", id=agent)

@@ -20,6 +20,7 @@ def add(work: Work, token_hash: str, label: str, expires: int, terms: Terms) -> 
         channel=terms.channel,
         network=terms.network,
         binding=terms.binding,
+        licence=terms.licence,
     )
     work.journal("token.minted", token=token_hash[:REF], label=label, expires=expires)
 
@@ -49,6 +50,7 @@ def redeem(work: Work, token_hash: str, public_key: str, name: str, address: str
             granted=row["labels"],
             channel=row["channel"],
             binding=row["binding"],
+            licence=row["licence"],
         )
         work.journal("agent.activated", None, agent, name=name, token=token_hash[:REF], address=address)
     else:

@@ -1,6 +1,6 @@
 -- name: add_agent
-INSERT INTO agents (id, name, public_key, generation, created, granted, channel, binding)
-VALUES (:id, :name, :public_key, :generation, :created, :granted, :channel, :binding);
+INSERT INTO agents (id, name, public_key, generation, created, granted, channel, binding, licence)
+VALUES (:id, :name, :public_key, :generation, :created, :granted, :channel, :binding, :licence);
 
 -- name: agent
 SELECT * FROM agents WHERE id = :id;

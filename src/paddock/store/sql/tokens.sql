@@ -1,6 +1,6 @@
 -- name: add_token
-INSERT INTO tokens (hash, label, created, expires, labels, channel, network, binding)
-VALUES (:hash, :label, :created, :expires, :labels, :channel, :network, :binding);
+INSERT INTO tokens (hash, label, created, expires, labels, channel, network, binding, licence)
+VALUES (:hash, :label, :created, :expires, :labels, :channel, :network, :binding, :licence);
 
 -- name: use_token
 UPDATE tokens SET used_at = :now, used_key = :key, agent = :agent

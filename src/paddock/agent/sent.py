@@ -1,0 +1,23 @@
+"""A beat as the agent sends it."""
+
+import msgspec
+
+from paddock.wire.messages import Check, Finding, Held, Hello
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A `Beat` whose outcomes are passed on as they lie in the outbox."""
+
+    agent: str
+    session: str
+    seq: int
+    sent: int
+    hello: Hello | None = None
+    held: tuple[Held, ...] = ()
+    outcomes: tuple[msgspec.Raw, ...] = ()
+    want: int = 0
+    draining: bool = False
+    health: tuple[Check, ...] | None = None
+    state: str = ""
+    nonce: str = ""
+    findings: tuple[Finding, ...] = ()
