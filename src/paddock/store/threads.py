@@ -77,21 +77,22 @@ class ThreadedEngine:
             return
 
 
-def groups(queue: Queue) -> Iterator[list[Job]]:
-    """What has come since the last look, at most a group at a time, until the queue ends."""
-    open_ = True
-    while open_:
-        job = queue.get()
-        group: list[Job] = []
-        while job is not None:
-            group.append(job)
-            if len(group) == GROUP:
+def groups(queue: "SimpleQueue[T | None]", ends: int = 1) -> Iterator[list[T]]:
+    """What has come since the last look, at most a group at a time, until the queue has ended so many times."""
+    while ends:
+        item = queue.get()
+        group: list[T] = []
+        while True:
+            if item is None:
+                ends -= 1
+            else:
+                group.append(item)
+            if not ends or len(group) == GROUP:
                 break
             try:
-                job = queue.get_nowait()
+                item = queue.get_nowait()
             except Empty:
                 break
-        open_ = job is not None
         if group:
             yield group
 

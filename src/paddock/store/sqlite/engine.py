@@ -1,16 +1,19 @@
 """SQLite behind asyncio: one thread owns the only write connection and groups operations into commits.
 
 Every operation runs in a savepoint of its own, so one that fails takes nothing of its neighbours with it. A result
-is handed out only after the commit that holds it is on disk (`synchronous=FULL`).
+is handed out only when the commit that holds it is on disk; the next group is at work meanwhile.
 """
 
+import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import apsw
 
 from paddock.store.engine import Op, StoreUnavailable
+from paddock.store.sqlite.disk import Disk
 from paddock.store.sqlite.tx import SqliteTx
 from paddock.store.threads import Done, Job, ThreadedEngine, groups
 
@@ -52,9 +55,9 @@ def make_room(connection: apsw.Connection, path: Path) -> None:
 
 
 class SqliteEngine(ThreadedEngine):
-    """One writer thread, one reader thread, one checkpoint thread."""
+    """A writer, a reader, a thread that does checkpoints and one that brings the log to disk (`sync`, of its file)."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sync: Callable[[int], None] = os.fdatasync) -> None:
         super().__init__()
         self.path = path
         self._checkpoint = threading.Event()
@@ -62,28 +65,41 @@ class SqliteEngine(ThreadedEngine):
         make_room(self._writer, path)
         self._tx = SqliteTx(self._writer)
         self._writer.set_wal_hook(self._after_commit)
+        # SQLite leaves the log to `disk`, and syncs it itself only before a checkpoint copies from it.
+        self._writer.execute("PRAGMA synchronous=NORMAL")
+        self.disk = Disk(path.with_name(f"{path.name}-wal"), self.hand_out, sync)
         self.start("writer", self._write_loop)
         self.start("reader", self._read_loop)
+        self.start("disk", lambda: self.disk.serve(ends=2))
         self.start("checkpoint", self._checkpoint_loop)
 
     def wake(self) -> None:
         self._checkpoint.set()
 
     def _after_commit(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self.disk.wrote()
         if pages >= CHECKPOINT_PAGES:
             self._checkpoint.set()
         return apsw.SQLITE_OK
 
     def _write_loop(self) -> None:
+        busy = False
         for group in groups(self.writes):
-            self.hand_out(self._commit(group))
+            done = self._commit(group)
+            # Who has nothing else to do brings it to disk himself: that spares two changes of threads.
+            self.disk.release(done, at_once=self.writes.empty() and not busy)
+            busy = not self.writes.empty()
+        self.disk.end()
         self._writer.close()
 
     def _commit(self, group: list[Job]) -> list[Done]:
+        if self.disk.broken:
+            return [(future, None, self.disk.refusal()) for _, future in group]
         try:
             self._writer.execute("BEGIN IMMEDIATE")
             done: list[Done] = [(future, *self._savepoint(op)) for op, future in group]
-            self._writer.execute("COMMIT")
+            with self.disk.commit():
+                self._writer.execute("COMMIT")
             self.commits += 1
             self.wrote = self._tx.ran
         except apsw.Error as error:
@@ -117,7 +133,8 @@ class SqliteEngine(ThreadedEngine):
                 except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it
                     done = (future, None, error)
                 self.looked = tx.ran
-                self.hand_out([done])
+                self.disk.release([done], at_once=False)
+        self.disk.end()
         reader.close()
 
     def _checkpoint_loop(self) -> None:
