@@ -2,12 +2,14 @@
 
 from functools import partial
 from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 
 from gitnative.fleets import agents, at_once, fleet_at, refs_of, remote_with
 from gitnative.taskfiles import task_text
-from paddock.gitnative import claiming, holding, presence, records, stalls
+from paddock.gitnative import claiming, gitrun, holding, presence, records, stalls
 from paddock.gitnative.claiming import Claimed, Missed, claim
 from paddock.gitnative.errors import ClaimLost, GitRefused, GitUnreachable
 from paddock.gitnative.fleet import Agent
@@ -246,3 +248,20 @@ def test_a_win_that_took_too_long_is_looked_at_again(tmp_path: Path, monkeypatch
     monkeypatch.setattr(fleet.remote, "exchange", slow)
     assert isinstance(claim(fleet, Agent(name="amy")), Missed)
     assert refs_of(repo) == {}
+
+
+def test_a_board_is_read_by_few_processes_however_many_tasks_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = remote_with(tmp_path / "r.git", 60)
+    started: list[str] = []
+    real = gitrun.run
+
+    def counted(*words: str, **more: Any) -> CompletedProcess[bytes]:
+        started.append(words[0])
+        return real(*words, **more)
+
+    monkeypatch.setattr(gitrun, "run", counted)
+    _, stored = fleet_at(repo, tmp_path / "home").look()
+    assert len(stored.tasks) == 60
+    assert len(started) < 20, started

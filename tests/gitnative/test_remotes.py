@@ -3,17 +3,25 @@
 import os
 from functools import partial
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from bench.git_servers import daemon, smart_http
 
 from gitnative.fleets import agents, at_once, fleet_at, refs_of, remote_with
 from gitnative.taskfiles import task_text
-from paddock.gitnative import channels, holding, layouts, presence
-from paddock.gitnative.claiming import Claimed, claim
+from paddock.gitnative import channels, few, holding, layouts, presence
+from paddock.gitnative.claiming import Claimed, Missed, claim
 from paddock.gitnative.errors import GitRefused, GitUnreachable
 from paddock.gitnative.fleet import Agent
+from paddock.gitnative.protocol import Decide, Exchange
 from support.repos import Repo, git
+
+
+def won(got: Claimed | Missed) -> Claimed:
+    assert isinstance(got, Claimed)
+    return got
+
 
 DENY = """\
 #!/bin/sh
@@ -156,3 +164,47 @@ def test_root_leaves_nothing_of_its_own_in_somebodys_repository(traversable_tmp:
         got = claim(fleet, Agent(name=f"amy-{process}"))
         assert isinstance(got, Claimed)
     assert {path.stat().st_uid for path in repo.path.rglob("*")} == {65_534}
+
+
+@pytest.mark.parametrize("scheme", ["file", "http"])
+def test_of_many_refs_only_those_that_matter_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setattr("paddock.gitnative.fleet.MANY", 3)
+    repo = remote_with(tmp_path / "served" / "r.git", 6)
+    repo.git("config", "http.receivepack", "true")
+    for number in (1, 2):  # somebody holds these
+        repo.git("update-ref", f"refs/paddock/claims/shop/TASK-00{number}", repo.tip())
+    repo.git("update-ref", "refs/tags/v1", repo.tip())
+    seen: list[tuple[str, ...]] = []
+    real = few.exchange
+
+    def watched(url: str, below: list[str], decide: Decide, able: frozenset[str]) -> Exchange:
+        found = real(url, below, decide, able)
+        seen.append(tuple(found.refs))
+        return found
+
+    monkeypatch.setattr(few, "exchange", watched)
+    with smart_http(repo.path.parent) as base:
+        url = repo.path.as_uri() if scheme == "file" else f"{base}/r.git"
+        fleet, amy, bob = fleet_at(url, tmp_path / "home"), Agent(name="amy"), Agent(name="bob")
+        fleet.look()
+        first = won(claim(fleet, amy))
+        assert not seen  # the first look is at everything
+        # Somebody elsewhere takes three more, which this host has not seen.
+        taken = [key for n in range(3, 7) if (key := f"TASK-00{n}") != first.record.task]
+        for key in taken[:2]:
+            repo.git("update-ref", f"refs/paddock/claims/shop/{key}", repo.tip())
+        second = won(claim(fleet, bob))
+        assert (second.record.task, second.tries) == (taken[2], 1)
+        assert seen and all("refs/tags/v1" not in refs for refs in seen)
+        assert not any("TASK-001" in ref for refs in seen for ref in refs)
+        # What is done, given back or renewed costs no look at everything either, and is seen by the next claim.
+        holding.beat(fleet, amy, first.record.key)
+        holding.complete(fleet, amy, first.record.key)
+        holding.release(fleet, bob, second.record.key)
+        again = won(claim(fleet, amy))
+        assert (again.record.task, again.record.epoch) == (second.record.task, 2)
+        assert claim(fleet, bob) == Missed(lost=False, tries=0, ms=ANY)
+        assert not any("refs/tags/v1" in refs for refs in seen)
+    assert repo.git("fsck", "--strict", check=False) == ""

@@ -8,20 +8,33 @@ import shlex
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from paddock.gitnative import gitrun, pktline
 from paddock.gitnative.errors import GitUnreachable
-from paddock.gitnative.protocol import Decide, Exchange, Unusual, commands, read_refs, read_report, talk
+from paddock.gitnative.protocol import (
+    Decide,
+    Exchange,
+    Push,
+    Report,
+    Unusual,
+    Wire,
+    commands,
+    read_refs,
+    read_report,
+    talk,
+)
 
 # Seconds for one exchange, whatever the remote does.
 PATIENCE = 60.0
 GIT_PORT = 9418
 _CHUNK = 1 << 16
-_QUICK = ("-c", "receive.autogc=false", "-c", "core.alternateRefsCommand=:")
+T = TypeVar("T")
+QUICK = ("-c", "receive.autogc=false", "-c", "core.alternateRefsCommand=:")
 
 
 def exchange(url: str, decide: Decide) -> Exchange:
@@ -39,9 +52,9 @@ def _exchange(url: str, decide: Decide) -> Exchange:
     path = local_path(url)
     if path is not None:
         # The server is ours to start: no claim pays for its housekeeping, nor for counting all refs a second time.
-        words = [gitrun.program(), *_QUICK, "receive-pack", str(path)]
-        with _process(words, owner_of(path)) as pipe:
-            return _told(pipe, decide)
+        words = [gitrun.program(), *QUICK, "receive-pack", str(path)]
+        with spawned(words, owner_of(path)) as pipe:
+            return told(pipe, lambda wire: talk(wire, decide))
     parts = urlsplit(url)
     if parts.scheme == "git":
         with _socket(parts.hostname or "", parts.port or GIT_PORT, parts.path) as wire:
@@ -51,8 +64,8 @@ def _exchange(url: str, decide: Decide) -> Exchange:
     words = _ssh(url)
     if not words:
         raise Unusual
-    with _process(words, None) as pipe:
-        return _told(pipe, decide)
+    with spawned(words, None) as pipe:
+        return told(pipe, lambda wire: talk(wire, decide))
 
 
 def shown(url: str) -> str:
@@ -95,7 +108,7 @@ def as_owner(url: str, service: str) -> list[str]:
     return [f"--{service}=env GIT_CONFIG_GLOBAL=/dev/null {drop} git {service}"]
 
 
-class _Pipe:
+class Pipe:
     """A process that speaks the protocol on its standard input and output."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
@@ -117,9 +130,13 @@ class _Pipe:
             view = view[os.write(self._in, view) :]
 
 
-def _told(pipe: _Pipe, decide: Decide) -> Exchange:
+def told(pipe: Pipe, speak: Callable[[Wire], T]) -> T:
+    """What a conversation with a process gives; a failure is told in the process's own words.
+
+    Raises: GitUnreachable.
+    """
     try:
-        return talk(pipe, decide)
+        return speak(pipe)
     except (pktline.Broken, BrokenPipeError) as error:
         # What went wrong stands in the process's own words.
         words = pipe.errors.read().decode(errors="replace").strip().splitlines()
@@ -127,10 +144,11 @@ def _told(pipe: _Pipe, decide: Decide) -> Exchange:
 
 
 @contextmanager
-def _process(words: list[str], owner: tuple[int, int] | None) -> Iterator[_Pipe]:
+def spawned(words: list[str], owner: tuple[int, int] | None, **more: str) -> Iterator[Pipe]:
+    """A process of git that speaks the protocol, run as the repository's owner; `more` goes into its environment."""
     pipe = subprocess.PIPE
     # Another user cannot read the configuration in our home.
-    env = gitrun.environment() | ({"GIT_CONFIG_GLOBAL": os.devnull} if owner else {})
+    env = gitrun.environment() | ({"GIT_CONFIG_GLOBAL": os.devnull} if owner else {}) | more
     process = subprocess.Popen(
         words,
         stdin=pipe,
@@ -144,7 +162,7 @@ def _process(words: list[str], owner: tuple[int, int] | None) -> Iterator[_Pipe]
     )
     try:
         with process:
-            yield _Pipe(process)
+            yield Pipe(process)
     except BaseException:
         process.kill()
         raise
@@ -193,6 +211,35 @@ def _ssh(url: str) -> list[str]:
 
 def _over_http(url: str, decide: Decide) -> Exchange:
     """Over http an exchange is two requests on one connection: the refs, then the push."""
+    with http_link(url) as (link, base, headers):
+        body = asked(
+            link, "GET", f"{base}/info/refs?service=git-receive-pack", headers, b"", "receive-pack-advertisement"
+        )
+        reader = reader_of(body)
+        if reader.line() != b"# service=git-receive-pack\n" or reader.line() is not None:
+            raise Unusual
+        refs, able = read_refs(reader)
+        push = decide(refs)
+        if push is None or not push.updates:
+            return Exchange(refs, able=able)
+        return Exchange(refs, http_push(link, base, headers, push, able), able)
+
+
+def http_push(
+    link: http.client.HTTPConnection, base: str, headers: dict[str, str], push: Push, able: frozenset[str]
+) -> Report:
+    """Asks for a push over http and tells what came of it."""
+    headers = headers | {"Content-Type": "application/x-git-receive-pack-request"}
+    answer = asked(link, "POST", f"{base}/git-receive-pack", headers, commands(push, able), "receive-pack-result")
+    return read_report(reader_of(answer), able)
+
+
+@contextmanager
+def http_link(url: str) -> Iterator[tuple[http.client.HTTPConnection, str, dict[str, str]]]:
+    """A connection, the path of the repository on it, and the headers that each request wants.
+
+    Raises: Unusual where a proxy stands between.
+    """
     if any(os.environ.get(name) for name in ("http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY")):
         raise Unusual
     parts = urlsplit(url)
@@ -202,37 +249,31 @@ def _over_http(url: str, decide: Decide) -> Exchange:
     if parts.username:
         secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         headers["Authorization"] = "Basic " + base64.b64encode(secret.encode()).decode()
-    base = parts.path.rstrip("/")
     try:
-        body = _ask(link, "GET", f"{base}/info/refs?service=git-receive-pack", headers, b"", "advertisement")
-        reader = _reader(body)
-        if reader.line() != b"# service=git-receive-pack\n" or reader.line() is not None:
-            raise Unusual
-        refs, able = read_refs(reader)
-        push = decide(refs)
-        if push is None or not push.updates:
-            return Exchange(refs)
-        headers |= {"Content-Type": "application/x-git-receive-pack-request"}
-        told = _ask(link, "POST", f"{base}/git-receive-pack", headers, commands(push, able), "result")
-        return Exchange(refs, read_report(_reader(told), able))
+        yield link, parts.path.rstrip("/"), headers
     finally:
         link.close()
 
 
-def _ask(
+def asked(
     link: http.client.HTTPConnection, method: str, path: str, headers: dict[str, str], body: bytes, what: str
 ) -> bytes:
+    """The body that a request is answered with, when it is what git's protocol says.
+
+    Raises: Unusual for what is git's own business; Broken for any other answer.
+    """
     link.request(method, path, body or None, headers)
     answer = link.getresponse()
     found = answer.read()
     # Redirects and credentials are git's business.
     if answer.status in (301, 302, 303, 307, 308, 401, 407):
         raise Unusual
-    if answer.status != 200 or answer.getheader("Content-Type") != f"application/x-git-receive-pack-{what}":
+    if answer.status != 200 or answer.getheader("Content-Type") != f"application/x-git-{what}":
         raise pktline.Broken(f"it answers {answer.status} {answer.reason}")
     return found
 
 
-def _reader(body: bytes) -> pktline.Reader:
+def reader_of(body: bytes) -> pktline.Reader:
+    """Reads the lines of an answer that has come whole."""
     chunks = iter([body])
     return pktline.Reader(lambda: next(chunks, b""))

@@ -13,7 +13,7 @@ from paddock.gitnative.objects import EMPTY_TREE, ZERO, Object
 from paddock.gitnative.protocol import Push, Report, Update
 from paddock.gitnative.records import CLAIMED, Record
 from paddock.gitnative.refs import DONE, View
-from paddock.gitnative.selection import Filter, at_random, by_rank, free_tasks
+from paddock.gitnative.selection import LARGEST_CHOICE, Filter, at_random, by_rank, free_tasks
 
 TRIES = 12
 # The locks of settled tasks stay for at least so many seconds. An exchange that took longer than half of it may have
@@ -67,6 +67,9 @@ class _Claim:
         # Tells other agents of this host which task this one goes for.
         self._intent: int | None = None
         self._stale = self._crowded = False
+        # The tasks that this look is at; empty: all. `_whole` when it must be at all.
+        self._part: list[str] = []
+        self._whole = False
         self._looks = self._pushes = self._failures = 0
 
     def run(self, tries: int) -> Claimed | Missed:
@@ -74,8 +77,9 @@ class _Claim:
         while True:
             self._now, self._stale, self._crowded = None, False, False
             began = time.clock_gettime(time.CLOCK_BOOTTIME)
+            keys = self._part = self._candidates()
             try:
-                report = self._fleet.exchange(self._decide).report
+                report = self._fleet.exchange(self._decide, keys).report
             except GitUnreachable:
                 self._fail("unreachable")
                 if self._failures >= tries:
@@ -86,6 +90,9 @@ class _Claim:
             if report is None and self._waits():
                 continue
             asked = self._taken()
+            if asked is None and self._part:  # what is free may be among those that were not looked at
+                self._whole = True
+                continue
             if asked is None:
                 return self._miss(lost=False)
             if report is not None and unwanted(report):
@@ -123,9 +130,35 @@ class _Claim:
         if self._failures >= tries:
             raise refusal(self._fleet.remote, report)
 
+    def _candidates(self) -> list[str]:
+        """The tasks that are enough to look at, going by what was seen before; none: all must be looked at."""
+        fleet, seen = self._fleet, self._fleet.remembered()
+        stored = fleet.known(seen) if seen is not None and not self._whole else None
+        if seen is None or stored is None:
+            return []
+        free = free_tasks(fleet.planner.ready(stored, frozenset(seen.completed()), self._want), seen)
+        if self._agent.announced:
+            rank = sum(name < self._agent.name for name in seen.agents)
+            free = free[max(0, rank - LARGEST_CHOICE // 2) :]
+        else:
+            free = at_random(free, fleet.planner, fleet.rng, self._pushes)
+        return [*self._asked, *free[:LARGEST_CHOICE]] if free else []
+
+    def _seen(self, refs: Mapping[str, str]) -> View | None:
+        """The view of this look, and of all before it for what it was not at; None when they do not fit together."""
+        view, before = self._fleet.view(refs), self._fleet.remembered()
+        if self._part:
+            if before is None or before.prefix != view.prefix:
+                return None
+            view = before.renewed(view, self._part)
+        self._fleet.remember(view, whole=not self._part)
+        return view
+
     def _decide(self, refs: Mapping[str, str]) -> Push | None:
         fleet, before = self._fleet, self._fleet.coordination
-        view = self._view = fleet.view(refs)
+        view = self._view = self._seen(refs)
+        if view is None:
+            return None
         for record, commit in self._asked.values():
             if view.claims.get(record.key) == commit.id:  # it was granted, only the answer was lost
                 self._now = record, commit
@@ -137,7 +170,9 @@ class _Claim:
         if stored.coordination.protocol != "refs":
             raise ProtocolChanged
         if fleet.coordination != before:  # the settings that were just read may say that the refs are elsewhere
-            view = self._view = fleet.view(refs)
+            view = self._view = self._seen(refs)
+            if view is None:
+                return None
         fleet.trust.strip(stored, view)
         fleet.trust.check_writer(stored, self._agent.sign is not None)
         ready = fleet.planner.ready(stored, frozenset(view.completed()), self._want)
@@ -164,18 +199,23 @@ class _Claim:
         self._pushes += 1
         fleet.home.hold(Held(record=record, tokens=(commit.id,)))
         updates = [Update(view.claim_ref(key), mark.oid if mark else ZERO, commit.id), *view.unmarked(key)]
-        if self._agent.announced:
-            there = view.agents.get(self._agent.name, ZERO)
-            updates.append(Update(view.agent_ref(self._agent.name), there, commit.id))
+        if self._agent.name in view.agents:  # it is idle no more
+            updates.append(Update(view.agent_ref(self._agent.name), view.agents[self._agent.name], ZERO))
         return Push(updates, [commit, EMPTY_TREE])
 
     def _choose(self, free: list[str], view: View) -> str | None:
         if not free:
             return None
-        if self._agent.announced and self._pushes < RANKED and self._looks < LOOKS:
+        if self._agent.name in view.agents and self._pushes < RANKED and self._looks < LOOKS:
             ranked = by_rank(free, view, self._agent.name)
             self._crowded = ranked is None
             return ranked
+        if self._agent.announced:  # who holds a task already leaves those alone that fall to the idle
+            free = free[len(view.agents) :] or free
+        if self._part:
+            free = [key for key in free if key in self._part]
+            if not free:
+                return None
         ordered = at_random(free, self._fleet.planner, self._fleet.rng, self._pushes)
         if self._looks >= PATIENCE:
             return ordered[0]

@@ -30,7 +30,7 @@ def overview(fleet: Fleet) -> dict[str, Any]:
     for row in projects.values():
         row["tasks"] = sum(row[state] for state in _STATES)
         row["percent"] = round(100 * row["completed"] / row["tasks"])
-    idle = view.idle(held)
+    idle = view.idle()
     claims = _claims(fleet, held)
     return {
         "remote": str(fleet.remote),
@@ -40,7 +40,7 @@ def overview(fleet: Fleet) -> dict[str, Any]:
         "agents": {
             "idle": len(idle),
             "busy": len({row["agent"] for row in claims}),
-            "announced": sorted(view.agents),
+            "announced": idle,
         },
         "problems": len([problem for problem in stored.problems if not problem.warning]),
         "metrics": metrics(fleet.events.read()),

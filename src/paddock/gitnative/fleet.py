@@ -3,7 +3,7 @@
 import random
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -26,6 +26,10 @@ from paddock.gitnative.signing import Trust
 PLACES = 8
 # Pushes that a remote must have refused before the fallback is used.
 REFUSALS = 3
+# Refs from which on a look at all of them costs more than a second exchange.
+MANY = 500
+# Seconds for which all refs are remembered by whoever then looks at a few.
+REMEMBERED = 30.0
 # How a remote says that it does not want a push, rather than that it came too late.
 _UNWANTED = ("declined", "denied", "prohibited", "not allowed", "protected", "hidden ref", "funny ref", "unpacker")
 
@@ -73,14 +77,34 @@ class Fleet:
         self.branch = branch
         self._places = places
         self._fallen = False
+        self._seen: View | None = None
+        self._whole_at = 0.0
 
-    def exchange(self, decide: Decide) -> Exchange:
-        """One exchange, with no more than a few of this host at a time.
+    def exchange(self, decide: Decide, keys: Collection[str] = ()) -> Exchange:
+        """One exchange, with no more than a few of this host at a time. When all that matters are some tasks, the idle
+        agents and the branch, and the remote has many refs, `decide` sees only those.
 
         Raises: GitUnreachable.
         """
         with place(self.home.places, self._places):
-            return self.remote.exchange(decide)
+            if keys and self.home.many:
+                where = View(self.coordination.prefix)
+                branch = self._branch or self.branch or self.coordination.branch
+                return self.remote.part(where.below(keys, branch, self.coordination.fallback), decide)
+            seen = self.remote.exchange(decide)
+        self.home.many = len(seen.refs) >= MANY
+        return seen
+
+    def remember(self, view: View, *, whole: bool) -> None:
+        """Keeps a view, so that the next look may be at a few refs; `whole` when it saw all of them."""
+        if whole:
+            self._whole_at = time.monotonic()
+        self._seen = view
+
+    def remembered(self) -> View | None:
+        """The view that was kept, while looks at a few refs pay and it is no older than REMEMBERED."""
+        fresh = time.monotonic() - self._whole_at < REMEMBERED
+        return self._seen if fresh and self.branch and self.home.many else None
 
     def view(self, refs: Mapping[str, str] | None = None) -> View:
         """What refs say; those of the remote as they are now when none are given."""

@@ -137,7 +137,7 @@ class _Move:
         fleet = self._fleet
         for left in reversed(range(TRIES)):
             try:
-                report = fleet.exchange(self._decide).report
+                report = fleet.exchange(self._decide, [self._record.key]).report
             except GitUnreachable:
                 fleet.events.note("unreachable", agent=self._agent.name, task=self._record.key)
                 if not left:
@@ -171,7 +171,7 @@ class _Move:
         self._done = commit.id
         self._fleet.home.hold(Held(record=self._record, tokens=(*self._made, *self._known)))
         updates = [Update(view.claim_ref(key), at, commit.id), *self._marks(view, commit)]
-        if self._agent.announced:
+        if self._agent.announced and self._record.state != records.WORKING:
             there = view.agents.get(self._agent.name, ZERO)
             updates.append(Update(view.agent_ref(self._agent.name), there, commit.id))
         return Push(updates, [commit, EMPTY_TREE])

@@ -32,6 +32,16 @@ class Home:
         self.places.mkdir(parents=True, exist_ok=True)
         self.path.chmod(0o700)
 
+    @property
+    def many(self) -> bool:
+        """Whether the remote had many refs when all of them were seen last."""
+        return (self.path / "many").exists()
+
+    @many.setter
+    def many(self, found: bool) -> None:
+        if found != self.many:
+            (self.path / "many").touch() if found else (self.path / "many").unlink(missing_ok=True)
+
     def held(self, key: str, agent: str) -> Held | None:
         """The claim that an agent made from here, if it is known."""
         try:

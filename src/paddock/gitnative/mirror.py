@@ -94,7 +94,8 @@ class Mirror:
         if not wanted:
             return {}
         self._open()
-        missing = [oid for oid in wanted if oid not in self._present(wanted)]
+        here = self._present(wanted)
+        missing = [oid for oid in wanted if oid not in here]
         words = ["--quiet", "--no-tags", "--depth=1", *self._served()]
         for start in range(0, len(missing), 500):
             part = missing[start : start + 500]
@@ -184,7 +185,8 @@ class Mirror:
         """Files by blob; those that are not here yet come in one fetch, and those that do not come are left out."""
         if not oids:
             return {}
-        missing = [oid for oid in oids if oid not in self._present(oids, "--objects", "--missing=print")]
+        here = self._present(oids, "--objects", "--missing=print")
+        missing = [oid for oid in oids if oid not in here]
         if missing:
             words = ["--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none", "--stdin", *self._served()]
             listed = "".join(f"{oid}\n" for oid in missing).encode()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 FLUSH = b"0000"
+BETWEEN = b"0001"
 LONGEST = 65_520
 
 

@@ -48,10 +48,12 @@ class Report:
 
 @dataclass(frozen=True)
 class Exchange:
-    """The refs as they were, and what came of the push; None when nothing was asked for."""
+    """The refs as they were, and what came of the push; None when nothing was asked for. `able` is what the receiving
+    side can do, empty when it did not say."""
 
     refs: Mapping[str, str]
     report: Report | None = None
+    able: frozenset[str] = frozenset()
 
 
 # Looks at the refs and says what to ask for.
@@ -150,6 +152,6 @@ def talk(wire: Wire, decide: Decide) -> Exchange:
     push = decide(refs)
     if push is None or not push.updates:
         wire.write(pktline.FLUSH)
-        return Exchange(refs)
+        return Exchange(refs, able=able)
     wire.write(commands(push, able))
-    return Exchange(refs, read_report(reader, able))
+    return Exchange(refs, read_report(reader, able), able)

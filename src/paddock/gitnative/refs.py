@@ -3,12 +3,13 @@
 `<prefix>/claims/<project>/<task>` is the lock: it is created once and moved by compare-and-set, never past a state
 that somebody else has written. What state it is in is told by a mark that points to the same commit, so that one look
 at the names is enough: `done/…`, `parked/…`, `open/…/<epoch>.<losses>`. No mark: it is held. `agents/<name>` is there
-while an agent is, and points to its claim while it holds one.
+while an agent is and holds nothing.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from paddock.core.errors import BadInput
 from paddock.gitnative.objects import ZERO
@@ -16,6 +17,8 @@ from paddock.gitnative.protocol import Update
 
 PREFIX = "refs/paddock"
 HELD, DONE, PARKED, OPENED, FREE = "held", "done", "parked", "open", "free"
+V = TypeVar("V")
+_KINDS = ("claims", "done", "parked", "open")
 _AGENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 _MARK = re.compile(r"(?P<key>[^/]+/[^/]+)/(?P<epoch>[0-9]{1,9})\.(?P<losses>[0-9]{1,9})")
 
@@ -78,10 +81,22 @@ class View:
         """What refs say is done."""
         return {key for key in self.done if self.state(key) == DONE}
 
-    def idle(self, held: Mapping[str, str]) -> list[str]:
+    def idle(self) -> list[str]:
         """The agents that are there and hold nothing, in the order everybody sees them in."""
-        busy = set(held.values())
-        return sorted(name for name, oid in self.agents.items() if oid not in busy)
+        return sorted(self.agents)
+
+    def below(self, keys: Iterable[str], branch: str, fallback: str = "") -> list[str]:
+        """How the refs begin that tell of some tasks, of the idle agents and of a branch."""
+        places = dict.fromkeys(prefix for prefix in (self.prefix, fallback) if prefix)
+        told = [f"{prefix}/{kind}/{key}" for prefix in places for key in keys for kind in _KINDS]
+        return [f"refs/heads/{branch}", *(f"{prefix}/agents/" for prefix in places), *told]
+
+    def renewed(self, part: "View", keys: Collection[str]) -> "View":
+        """This view with what a later look at some tasks, at the idle agents and at one branch has seen."""
+        made = View(part.prefix, agents=part.agents, heads=part.heads, elsewhere=self.elsewhere)
+        made.claims, made.done = _put(self.claims, part.claims, keys), _put(self.done, part.done, keys)
+        made.parked, made.opened = _put(self.parked, part.parked, keys), _put(self.opened, part.opened, keys)
+        return made
 
     def claim_ref(self, key: str) -> str:
         """The lock of a task."""
@@ -103,6 +118,16 @@ class View:
         gone = [Update(mark.ref, mark.oid, ZERO) for mark in self.opened.get(key, ())]
         parked = self.parked.get(key)
         return [*gone, *([Update(f"{self.prefix}/parked/{key}", parked, ZERO)] if parked else [])]
+
+
+def _put(before: Mapping[str, V], later: Mapping[str, V], keys: Collection[str]) -> dict[str, V]:
+    made = dict(before)
+    for key in keys:
+        if key in later:
+            made[key] = later[key]
+        else:
+            made.pop(key, None)
+    return made
 
 
 def view_of(refs: Mapping[str, str], prefix: str = PREFIX, fallback: str = "", *, fallen: bool = False) -> View:

@@ -2,10 +2,10 @@
 
 import tempfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from paddock.gitnative import channels, gitrun
+from paddock.gitnative import channels, few, gitrun
 from paddock.gitnative.objects import ZERO, Object
 from paddock.gitnative.protocol import Decide, Exchange, Push, Report, Unusual
 
@@ -19,6 +19,8 @@ class Remote:
         self.borrow = borrow
         # Whether only a git process can talk to it, as asked for or as found out.
         self.by_process = process
+        # What its receiving side can do, once it has said so.
+        self._able: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return channels.shown(self.url)
@@ -30,10 +32,25 @@ class Remote:
         """
         if not self.by_process:
             try:
-                return channels.exchange(self.url, decide)
+                seen = channels.exchange(self.url, decide)
             except Unusual:
                 self.by_process = True
+            else:
+                self._able = seen.able
+                return seen
         return _by_process(self.url, decide, self.borrow)
+
+    def part(self, below: Sequence[str], decide: Decide) -> Exchange:
+        """The same with those refs alone that begin with one of `below`; with all of them where that is all there is.
+
+        Raises: GitUnreachable.
+        """
+        if not self.by_process:
+            try:
+                return few.exchange(self.url, below, decide, self._able)
+            except Unusual:
+                pass
+        return self.exchange(decide)
 
     def refs(self) -> Mapping[str, str]:
         """The refs; this needs no right to push.

@@ -59,9 +59,8 @@ class Planner:
 
 def free_tasks(ready: Sequence[str], view: View) -> list[str]:
     """Those of the ready tasks that nobody holds."""
-    if not view.claims and not view.done:
-        return list(ready)
-    return [key for key in ready if view.state(key) in (FREE, OPENED)]
+    claims, opened = view.claims, view.opened
+    return [key for key in ready if (key not in claims or key in opened) and view.state(key) in (FREE, OPENED)]
 
 
 def by_rank(free: Sequence[str], view: View, agent: str) -> str | None:
@@ -69,10 +68,7 @@ def by_rank(free: Sequence[str], view: View, agent: str) -> str | None:
 
     None when there are more idle agents before it than tasks.
     """
-    idle = view.idle(view.held())
-    if agent not in idle:
-        return free[0] if free else None
-    rank = idle.index(agent)
+    rank = view.idle().index(agent)
     return free[rank] if rank < len(free) else None
 
 
