@@ -52,3 +52,12 @@ def test_a_section_that_is_added_says_what_was_given_and_changes_nothing_else(sa
     assert toon.loads(edit.without_section(made, "claim"), "x").value == {
         "task": {"id": "TASK-001", "status": "claimed"}
     }
+
+
+def test_comments_are_part_of_the_section_around_them() -> None:
+    text = "# on top\ntask:\n# outdented\n  id: TASK-001\n  status: ready\nrows[2]{a}:\n  # one\n  1\n  2\nlast: x\n"
+    document = toon.loads(text, "x")
+    assert [document.line("task", "status"), document.line("rows", 1), document.line("last")] == [5, 9, 10]
+    changed = edit.with_status(text, "claimed")
+    assert changed == text.replace("status: ready", "status: claimed")
+    assert edit.without_section(changed, "task") == f"# on top\n{text[text.index('rows') :]}"

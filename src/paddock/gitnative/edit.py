@@ -14,8 +14,8 @@ def with_status(text: str, status: str) -> str:
     lines = _LINE.findall(text)
     inside = False
     for at, line in enumerate(lines):
-        if not line.startswith(" ") and line.strip():
-            inside = line.rstrip() == "task:"
+        if _begins(line):
+            inside = _name(line) == "task"
         found = re.fullmatch(r"( +status:)[^\r\n]*(\r?\n?)", line)
         if inside and found:
             lines[at] = f"{found[1]} {status}{found[2]}"
@@ -37,11 +37,20 @@ def without_section(text: str, name: str) -> str:
     """The text without one of its sections."""
     out, skipped = [], False
     for line in _LINE.findall(text):
-        if line.strip() and not line.startswith(" "):
-            skipped = line.split(":")[0].split("[")[0].strip() == name
+        if _begins(line):
+            skipped = _name(line) == name
         if not skipped:
             out.append(line)
     return "".join(out)
+
+
+def _begins(line: str) -> bool:
+    """Whether a section begins here; a comment is part of whatever is around it."""
+    return bool(line.strip()) and not line.startswith((" ", "#"))
+
+
+def _name(line: str) -> str:
+    return line.split(":")[0].split("[")[0].strip().strip('"')
 
 
 def _shown(value: object) -> str:

@@ -81,7 +81,7 @@ def lines(text: str) -> Known:
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.strip()
         indent = len(raw) - len(raw.lstrip())
-        if not line:
+        if not line or line.startswith("#"):
             continue
         while around and around[-1][0] >= indent:
             around.pop()
