@@ -60,6 +60,7 @@ FIELDS: Mapping[str, str] = {
     "Scope.files": "which paths of the worktree it may write",
     "Scope.commands": "which argv the job may be started with; any when left out",
     "Scope.hosts": "hosts and ports it may reach, such as `pypi.org:443` or `*.example.org:443`; none when left out",
+    "Scope.secrets": "names of the secrets it needs; the policy of a host says which it gives, and how",
     "Scope.untrusted": "it reads what outsiders wrote: issues, pull requests, the web",
     "Scope.public": "all it is given is public already, its repository too",
     "Scope.degraded": "it may run where no host can contain it, if the host's policy says so too",

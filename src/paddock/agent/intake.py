@@ -7,11 +7,12 @@ import msgspec
 
 from paddock.agent.journal import Journal
 from paddock.agent.policy import Judge, LocalPolicy
+from paddock.agent.secrets import lend
 from paddock.core import kinds
 from paddock.core.errors import BadInput, PaddockError
 from paddock.core.job import check_scope
 from paddock.wire.envelope import Envelope, EnvelopeError, unseal
-from paddock.wire.keys import Verifier
+from paddock.wire.keys import Signer, Verifier
 from paddock.wire.messages import Decoder, Grant, JobOrder, Manifest
 
 CLOCK_LEEWAY_MS = 60_000
@@ -37,6 +38,7 @@ REFUSALS: Mapping[str, str] = {
     "policy_quiet_hours": "the policy of this host keeps these hours quiet",
     "not_licensed": "the agent's licence does not cover it, has expired, or is bound to another host",
     "GRACE_EXHAUSTED": "the agent has not heard from its control plane for longer than its licence allows",
+    "secret_missing": "a secret that it names did not come with it, or cannot be read on this host",
 }
 
 
@@ -66,6 +68,8 @@ class Gatekeeper:
     policy: LocalPolicy = field(default_factory=LocalPolicy)
     # What the licence has against a kind of job: a code and why, or None.
     licence: Callable[[str], tuple[str, str] | None] = lambda _kind: None
+    # Opens the secrets that come with an order.
+    key: Signer | None = None
 
     def vouched(self, manifest: Envelope | None) -> frozenset[str]:
         """Digests of the orders that a manifest vouches for: none when it does not hold or is another agent's."""
@@ -157,6 +161,11 @@ class Gatekeeper:
             raise Refusal(code, "; ".join(f"{denial.rule}: {denial.detail}" for denial in found))
         if worktree and not self.contains() and not degraded:
             raise Refusal("not_capable", "this host cannot contain jobs")
+        if order.scope.secrets:
+            try:
+                lend(order, self.policy.effective(order), self.key)
+            except PaddockError as error:
+                raise Refusal("secret_missing", error.message) from None
 
 
 def evidence(envelope: Envelope) -> bytes:

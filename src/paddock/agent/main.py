@@ -170,6 +170,7 @@ class Agent:
             runs=frozenset((*INSTANT, *RUNNERS)) & frozenset(self._config.kinds or KINDS),
             contains=lambda: self._contained.cls == "contained",
             policy=self._policy,
+            key=self._key,
             journal=self._journal,
             now=clock.now,
             licence=licensing.against,

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,9 +19,11 @@ from paddock.agent.local_socket import LocalSocket
 from paddock.agent.local_state import LocalState
 from paddock.agent.local_topics import LocalTopics
 from paddock.agent.policy import LocalPolicy
+from paddock.agent.secrets import SecretMissing, lend
 from paddock.agent.shipping import Stream
 from paddock.agent.status import Status
 from paddock.core.errors import PaddockError
+from paddock.core.policy_scope import Effective
 from paddock.core.redaction import Redactor, redact
 from paddock.runners import INSTANT, RUNNERS, Run, Stop
 from paddock.sandbox import NotContained, job_user
@@ -44,6 +46,8 @@ class Active:
     accepted: float = field(default_factory=time.monotonic)
     began: float = 0.0
     started_ms: int = 0
+    # Values that nothing of it may show.
+    hidden: tuple[str, ...] = field(default=(), repr=False)
     task: asyncio.Task[None] | None = None
 
 
@@ -129,9 +133,18 @@ class Slots:
 
     async def _run(self, run: Active) -> None:
         order = run.order
-        streams = [self._stream(order, "log"), self._stream(order, "diff")]
         try:
-            told = await self._attempt(run, *streams)
+            fence = self._policy.effective(order)
+            values = lend(order, fence, self.key)
+        except PaddockError as error:  # the policy or a secret became unreadable after the order was accepted
+            status = "refused" if isinstance(error, SecretMissing) else "returned"
+            told = Outcome(job=order.job, epoch=order.epoch, status=status, code=error.code, detail=error.message)
+            self._end(run, self._complete(run, told))
+            return
+        run.hidden = (self._config.token, *values.values())
+        streams = [self._stream(run, "log"), self._stream(run, "diff")]
+        try:
+            told = await self._attempt(run, fence, values, *streams)
         finally:
             await asyncio.gather(*(stream.close() for stream in streams))
         self._end(run, self._complete(run, told))
@@ -157,13 +170,11 @@ class Slots:
             self._status.done(job, epoch)
         self._kick()
 
-    async def _attempt(self, run: Active, log: Stream, diff: Stream) -> Outcome:
+    async def _attempt(
+        self, run: Active, fence: Effective, values: Mapping[str, str], log: Stream, diff: Stream
+    ) -> Outcome:
         """Whatever a runner does, an outcome comes of it."""
         order = run.order
-        try:
-            fence = self._policy.effective(order)
-        except PaddockError as error:  # the policy became unreadable after the order was accepted
-            return Outcome(job=order.job, epoch=order.epoch, status="returned", code=error.code, detail=error.message)
         limits = msgspec.structs.replace(order.limits, wall_s=fence.limits.wall_seconds)
         job = Run(
             order=msgspec.structs.replace(order, limits=limits),
@@ -177,6 +188,7 @@ class Slots:
             began=lambda: self._began(run),
             confirm=lambda: self._confirm(run),
             socket=lambda folder: self._socket(order, folder),
+            secrets=values,
         )
         try:
             return await RUNNERS[order.kind](job)
@@ -211,17 +223,18 @@ class Slots:
             )
         return msgspec.structs.replace(
             told,
-            detail=redact(told.detail.encode(), (self._config.token,)).decode(errors="replace"),
+            detail=redact(told.detail.encode(), run.hidden or (self._config.token,)).decode(errors="replace"),
             session=self._session,
             started=run.started_ms,
             ended=_now(),
             spawn_ms=max(0, spawn_ms),
         )
 
-    def _stream(self, order: JobOrder, stream: str) -> Stream:
+    def _stream(self, run: Active, stream: str) -> Stream:
         assert self.key is not None
+        order = run.order
         head = LogChunk(job=order.job, epoch=order.epoch, session=self._session, stream=stream, seq=0, offset=0)
-        redactor = Redactor((self._config.token,)) if stream == "log" else None
+        redactor = Redactor(run.hidden) if stream == "log" else None
         return Stream(self._client, self.agent, self.key, head, redactor)
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from paddock.core.job import Scope
 from paddock.core.policy import Policy
 from paddock.core.policy_scope import Asked, Denial, Effective, denials, effective
 from paddock.core.scope_hosts import parse_rule
+from paddock.core.secrets import Secret
 from paddock.settings import Settings
 
 EXAMPLE = "paddock policy check\npaddock policy explain fix-12 --policy /etc/paddock/policy.toml"
@@ -56,6 +58,8 @@ def _facts(policy: Policy) -> dict[str, object]:
         "files": _files(policy),
         "commands": "any" if policy.commands is None else _rules(policy.commands),
         "hosts": _list(policy.hosts.allow, "none: jobs have no network"),
+        "secrets": _secrets(policy.secrets),
+        "read": _list(policy.files.read, "nothing beside the worktree, the system and the tools"),
         "private ranges": _list(policy.hosts.private, "none"),
         "limits": ", ".join(f"{name} {value:,}" for name, value in limits.items() if value),
         "quiet hours": _list(policy.quiet_hours, "none"),
@@ -74,6 +78,15 @@ def _files(policy: Policy) -> str:
 
 def _list(texts: tuple[str, ...], nothing: str) -> str:
     return ", ".join(texts) or nothing
+
+
+def _secrets(secrets: Mapping[str, Secret]) -> str:
+    """How each secret reaches a run; a line for each."""
+    out = []
+    for name, secret in secrets.items():
+        way = f"the proxy adds it at {secret.host}" if secret.injected else f"in the box, as a {secret.into}"
+        out.append(f"{name}: {way}" + ("" if secret.file else ", from the control plane"))
+    return "\n".join(out) or "none"
 
 
 def _rules(rules: tuple[tuple[str, ...], ...]) -> str:
@@ -131,6 +144,7 @@ def _show(job: dict[str, Any], asked: Asked, left: Effective, refused: list[Deni
             "never writes": out.plain(", ".join(left.deny)),
             "starts": out.plain(_commands(left)),
             "reaches": out.plain(_list(tuple(map(_marked, left.hosts)), "no host")),
+            "secrets": _secrets(left.secrets),
             "runs for": f"{left.limits.wall_seconds:,} s at most ({asked.wall_seconds:,} asked)",
             "memory": f"{left.limits.memory_mib:,} MiB" if left.limits.memory_mib else "three quarters of the host's",
             "uncontained": "if need be" if left.degraded else _why_contained(own),

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from paddock.core import graph, kinds, scope, scope_env, scope_hosts
+from paddock.core import graph, kinds, scope, scope_env, scope_hosts, secrets
 from paddock.core.errors import BadInput
 
 MAX_JOBS = 20_000
@@ -50,6 +50,8 @@ class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     files: Files = Files()
     commands: tuple[tuple[str, ...], ...] | None = None
     hosts: tuple[str, ...] = ()
+    # Names of the secrets it needs.
+    secrets: tuple[str, ...] = ()
     # Whether it reads what outsiders wrote: issues, pull requests, the web.
     untrusted: bool = False
     # Whether all it is given is public already, its repository too.
@@ -331,3 +333,5 @@ def check_scope(given: Scope, payload: Mapping[str, Any]) -> None:
             raise BadInput(f"scope.commands does not take the job's own argv {argv!r}")
     if given.hosts:
         scope_hosts.check_hosts(given.hosts, "scope.hosts")
+    if given.secrets:
+        secrets.check_names(given.secrets, "scope.secrets")

@@ -2,15 +2,22 @@
 
 import re
 import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from paddock.core import kinds, scope, scope_hosts
+from paddock.core import kinds, scope, scope_hosts, secrets
 from paddock.core.errors import BadInput
+from paddock.core.secrets import Secret
 
 MAX_BYTES = 256 << 10
+# Folders of the root that a box has of its own.
+_OF_THE_BOX = frozenset({"proc", "dev", "sys", "tmp", "usr", "workspace", "paddock"})
+# Folders of which a box has its own, and that may be lent in part.
+_IN_PART = frozenset({"/etc", "/var", "/run", "/bin", "/sbin", "/lib", "/lib64"})
 _QUIET = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)\Z")
 
 Positive = Annotated[int, Meta(ge=1, le=1 << 40)]
@@ -23,6 +30,8 @@ class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     write: tuple[str, ...] = ("**",)
     deny: tuple[str, ...] = ()
     lift: tuple[str, ...] = ()
+    # Places of the host that every run sees at their own path and cannot write.
+    read: tuple[str, ...] = ()
 
 
 class Hosts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -54,6 +63,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     # Rules that a job's argv must fit; None: any argv.
     commands: tuple[tuple[str, ...], ...] | None = None
     hosts: Hosts = Hosts()
+    # What jobs may name in `scope.secrets`, by name.
+    secrets: Mapping[str, Secret] = {}
     limits: Bounds = Bounds()
     # Times of day in UTC during which no job starts, such as 22:00-06:00.
     quiet_hours: tuple[str, ...] = ()
@@ -99,9 +110,22 @@ def _check(policy: Policy, where: str) -> None:
         scope_hosts.parse_rule(text, f"{where}: hosts.allow")
     for text in policy.hosts.private:
         scope_hosts.parse_network(text, f"{where}: hosts.private")
+    secrets.check(policy.secrets, f"{where}: secrets")
+    _check_read(policy.files.read, [secret.file for secret in policy.secrets.values()], f"{where}: files.read")
     for span in policy.quiet_hours:
         if not _QUIET.match(span):
             raise BadInput(f"{where}: quiet_hours: {span!r} is no span", hint="such as 22:00-06:00, in UTC")
+
+
+def _check_read(paths: Iterable[str], hidden: Iterable[str], where: str) -> None:
+    """Raises: BadInput for a place that a box makes itself, or that holds a secret."""
+    for text in paths:
+        path = PurePosixPath(text)
+        plain = path.is_absolute() and ".." not in path.parts and len(path.parts) > 1
+        if not plain or path.parts[1] in _OF_THE_BOX or str(path) in _IN_PART:
+            raise BadInput(f"{where}: {text!r} is no place that can be lent", hint="such as /opt/toolchain")
+        if any(PurePosixPath(file).is_relative_to(path) for file in hidden if file):
+            raise BadInput(f"{where}: {text!r} holds the file of a secret")
 
 
 def quiet(policy: Policy, now_ms: int) -> str:

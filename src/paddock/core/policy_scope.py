@@ -15,6 +15,7 @@ from paddock.core.job import Scope
 from paddock.core.policy import Bounds, Policy, quiet
 from paddock.core.scope_hosts import HostRule, find_rule, parse_rule
 from paddock.core.scope_sets import covers, overlap
+from paddock.core.secrets import Secret
 
 # Hosts that give and take nothing for third parties: registries of packages and makers of models.
 _CLOSED_HOSTS_WORDS = (
@@ -43,6 +44,9 @@ class Effective(msgspec.Struct, frozen=True, kw_only=True):
     bound_commands: tuple[tuple[str, ...], ...] | None
     hosts: tuple[str, ...]
     private: tuple[str, ...]
+    # Secrets by name, and places that it may read beside its worktree.
+    secrets: Mapping[str, Secret]
+    read: tuple[str, ...]
     # Whether it may run here without a box where the host cannot contain.
     degraded: bool
     limits: Bounds
@@ -91,7 +95,10 @@ def effective(asked: Asked, policy: Policy) -> Effective:
         bound_commands=policy.commands,
         hosts=tuple(text for text in own.hosts if _inside(parse_rule(text), bounds)),
         private=policy.hosts.private,
-        degraded=policy.allow_degraded and own.degraded,
+        secrets={name: policy.secrets[name] for name in own.secrets if not _withheld(name, asked, policy)},
+        read=policy.files.read,
+        # Outside a box a secret would lie open to whoever runs as the same user.
+        degraded=policy.allow_degraded and own.degraded and not own.secrets,
         limits=msgspec.structs.replace(
             policy.limits, wall_seconds=min(policy.limits.wall_seconds, max(1, asked.wall_seconds))
         ),
@@ -123,18 +130,34 @@ def denials(asked: Asked, policy: Policy, now_ms: int) -> list[Denial]:
         for text in own.hosts
         if not _inside(parse_rule(text), bounds)
     ]
-    if trifecta(own) and not policy.allow_trifecta:
+    out += [Denial("secrets", f"{name} {why}") for name in own.secrets if (why := _withheld(name, asked, policy))]
+    if trifecta(own, policy.secrets) and not policy.allow_trifecta:
         out.append(Denial("allow_trifecta", "it has private data, untrusted input and open egress at once"))
     return out
 
 
-def trifecta(given: Scope) -> bool:
+def trifecta(given: Scope, secrets: Mapping[str, Secret] | None = None) -> bool:
     """Whether a job has all that it takes to be talked into carrying data out.
 
-    Private data: everything that is not said to be public. Untrusted input: what the job is said to read. Open egress:
-    a host that is neither a package registry nor a model's, or one where anybody may bring anything.
+    Private data: everything that is not said to be public, and every secret that is laid into its box. Untrusted input:
+    what the job is said to read. Open egress: a host that is neither a package registry nor a model's, or one where
+    anybody may bring anything; hosts that it reaches with a secret count as well.
     """
-    return not given.public and given.untrusted and any(_open(parse_rule(text)) for text in given.hosts)
+    if not given.untrusted:
+        return False
+    named = [secret for name, secret in (secrets or {}).items() if name in given.secrets]
+    hosts = [*given.hosts, *(secret.host for secret in named if secret.injected)]
+    private = not given.public or any(not secret.injected for secret in named)
+    return private and any(_open(parse_rule(text)) for text in hosts)
+
+
+def _withheld(name: str, asked: Asked, policy: Policy) -> str:
+    """Why a job does not get a secret here, or nothing."""
+    if name not in policy.secrets:
+        return "is no secret that jobs are given here"
+    if not any(_fits(asked.repo, pattern) for pattern in policy.secrets[name].repositories):
+        return f"is not given to jobs of {asked.repo}"
+    return ""
 
 
 def _open(rule: HostRule) -> bool:

@@ -59,9 +59,12 @@ def forms(secret: bytes) -> set[bytes]:
 class Redactor:
     """Covers secrets in a stream; what might be the beginning of one is held back until it is known."""
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, secrets: Iterable[str] = (), *, tokens: bool = True) -> None:
+        """`tokens`: whether what only looks like a secret is covered too."""
+        self._tokens = _TOKENS if tokens else {}
         known = {form for secret in secrets if len(secret) >= SHORTEST for form in forms(secret.encode())}
         self._exact: Sequence[bytes] = sorted(known, key=len, reverse=True)
+        self._margin = max([MARGIN, *map(len, self._exact[:1])])
         self._held = b""
 
     def cover(self, data: bytes) -> bytes:
@@ -72,7 +75,7 @@ class Redactor:
         """What may go on of all that came so far."""
         whole = self._held + data
         spans = self._spans(whole)
-        cut = max(self._cut(whole), len(whole) - MARGIN)
+        cut = max(self._cut(whole), len(whole) - self._margin)
         cut = min([cut, *(start for start, end in spans if start < cut < end)])
         self._held = whole[cut:]
         return _covered(whole, spans)[:cut]
@@ -85,10 +88,10 @@ class Redactor:
     def _spans(self, data: bytes) -> list[tuple[int, int]]:
         """Where secrets stand, from and to."""
         out: list[tuple[int, int]] = []
-        for needles, token in _TOKENS.items():
+        for needles, token in self._tokens.items():
             if any(needle in data for needle in needles):
                 out += [found.span() for found in token.finditer(data)]
-        if b"uthorization" in data or b"UTHORIZATION" in data:
+        if self._tokens and (b"uthorization" in data or b"UTHORIZATION" in data):
             out += [found.span(2) for found in _BEARER.finditer(data)]
         for secret in self._exact:
             at = data.find(secret)
@@ -99,17 +102,21 @@ class Redactor:
 
     def _cut(self, data: bytes) -> int:
         """Up to where no secret can have begun that has not ended."""
-        begin = 1 + max(data.rfind(blank) for blank in (b" ", b"\n", b"\t", b"\r"))
-        cut = begin if _LETTER.search(data, begin) else len(data)
-        field = _OPEN_FIELD.search(data, max(0, len(data) - 80))
-        key = _OPEN_KEY.search(data) if b"-----" in data else None
-        cut = min([cut, *(mark.start() for mark in (field, key) if mark)])
+        cut = self._open_token(data) if self._tokens else len(data)
         for secret in self._exact:
             for length in range(min(len(secret) - 1, len(data)), 0, -1):
                 if data.endswith(secret[:length]):
                     cut = min(cut, len(data) - length)
                     break
         return cut
+
+    def _open_token(self, data: bytes) -> int:
+        """Up to where nothing can have begun that may look like a secret once it has ended."""
+        begin = 1 + max(data.rfind(blank) for blank in (b" ", b"\n", b"\t", b"\r"))
+        cut = begin if _LETTER.search(data, begin) else len(data)
+        field = _OPEN_FIELD.search(data, max(0, len(data) - 80))
+        key = _OPEN_KEY.search(data) if b"-----" in data else None
+        return min([cut, *(mark.start() for mark in (field, key) if mark)])
 
 
 def _covered(data: bytes, spans: Iterable[tuple[int, int]]) -> bytes:

@@ -17,7 +17,7 @@ PASSING_REFUSALS = frozenset(
 )
 # Failures that no further try can mend.
 LASTING_FAILURES = frozenset(
-    {"scope_violation", "bad_payload", "no_such_commit", "conflict", "red", "outcome_too_large"}
+    {"scope_violation", "secret_seen", "bad_payload", "no_such_commit", "conflict", "red", "outcome_too_large"}
 )
 
 

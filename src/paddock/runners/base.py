@@ -1,7 +1,7 @@
 """What a runner is: one file per kind of job, handed everything it may touch."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,6 +78,8 @@ class Run:
     confirm: Callable[[], Awaitable[None]]
     # Serves the run a socket in this folder, under SOCKET, for as long as the context is open.
     socket: Callable[[Path], AbstractAsyncContextManager[None]]
+    # Values of its secrets by name.
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     facts: dict[str, object] = field(default_factory=dict)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from paddock.runners.base import Run
 from paddock.runners.process import Ended, run_process
@@ -15,6 +16,14 @@ def ceiling(job: Run) -> Ceiling:
     return Ceiling(processes=limits.processes, file_bytes=limits.file_mib << 20, memory=limits.memory_mib << 20)
 
 
+def lent(job: Run) -> list[Bind]:
+    """The places that the host's policy lets every run read, as far as they are there."""
+    found = [Path(text) for text in job.fence.read]
+    for missing in [path for path in found if not path.exists()]:
+        job.log.write(f"paddock: {missing} is not there to be read, whatever the policy says\n".encode())
+    return [Bind(path, path) for path in found if path.exists()]
+
+
 async def run_boxed(
     job: Run,
     tree: Worktree,
@@ -23,6 +32,7 @@ async def run_boxed(
     binds: Sequence[Bind],
     env: Mapping[str, str] | None = None,
     way_out: int | None = None,
+    files: Mapping[str, bytes] | None = None,
 ) -> Ended:
     """Runs argv in the tree to its end.
 
@@ -33,9 +43,10 @@ async def run_boxed(
         argv,
         env=dict(env or {}),
         tools=job.tools,
-        binds=binds,
+        binds=[*binds, *lent(job)],
         way_out=way_out,
         ceiling=ceiling(job),
+        files=files,
         reports=True,
     )
     ended = await run_process(launch, job.order.limits, job.log, job.stop)

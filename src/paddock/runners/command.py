@@ -11,11 +11,13 @@ from paddock.core.scope_env import kept
 from paddock.runners.base import SOCKET, Run, outcome, stopped
 from paddock.runners.boxed import run_boxed
 from paddock.runners.disk import FULL, watched
+from paddock.runners.lending import SEEN, laid, seen_in
 from paddock.runners.process import Ended
 from paddock.runners.way_out import LOST, way_out
 from paddock.sandbox import Bind, Egress
 from paddock.wire.messages import ChangeReport, FileChange, JobOrder, Outcome
 from paddock.workspace import RepoCache, Snapshot, Worktree, collect, create, publish, remove
+from paddock.workspace.errors import NotProven
 
 # Why the fence itself ended a run.
 FENCED: Mapping[str, str] = {
@@ -53,18 +55,22 @@ async def execute(job: Run, tree: Worktree) -> Ended:
     agent = tree.socket_dir()
     seen = agent.target if tree.record.contained else agent.source
     rules = order.scope.commands is not None
+    files, lent = laid(job)
     env = {
         **kept(order.payload.get("env") or {}, rules=rules),
+        **lent,
         "PADDOCK_SOCKET": str(seen / SOCKET),
         "PADDOCK_JOB": order.job,
         "PADDOCK_EPOCH": str(order.epoch),
     }
     async with job.socket(agent.source):
         with way_out(job, contained=tree.record.contained) as egress:
-            return await _start(job, tree, env, agent, egress)
+            return await _start(job, tree, env, agent, egress, files)
 
 
-async def _start(job: Run, tree: Worktree, env: dict[str, str], agent: Bind, egress: Egress | None) -> Ended:
+async def _start(
+    job: Run, tree: Worktree, env: dict[str, str], agent: Bind, egress: Egress | None, files: Mapping[str, bytes]
+) -> Ended:
     order = job.order
     link = None
     if egress is not None:
@@ -72,7 +78,7 @@ async def _start(job: Run, tree: Worktree, env: dict[str, str], agent: Bind, egr
     job.began()
     job.say(f"running {' '.join(order.payload['argv'])[:80]}")
     async with watched(job, tree.written):
-        return await run_boxed(job, tree, order.payload["argv"], binds=[agent], env=env, way_out=link)
+        return await run_boxed(job, tree, order.payload["argv"], binds=[agent], env=env, way_out=link, files=files)
 
 
 async def _conclude(job: Run, cache: RepoCache, tree: Worktree, ended: Ended, snapshot: Snapshot) -> Outcome:
@@ -83,6 +89,9 @@ async def _conclude(job: Run, cache: RepoCache, tree: Worktree, ended: Ended, sn
         "containment": "contained" if tree.record.contained else "none",
     }
     verdict = verdict_on(job, ended, snapshot)
+    seen = await seen_in(job, snapshot.diff)
+    if seen:
+        return await _keep(job, tree, seen, facts)
     try:
         if verdict is None and snapshot.head is not None and not await still_ours(job):
             verdict = _stopped(job)
@@ -101,6 +110,16 @@ async def _conclude(job: Run, cache: RepoCache, tree: Worktree, ended: Ended, sn
     job.diff.write(snapshot.diff)
     report = report_of(snapshot) if snapshot.head else None
     return outcome(job, "done", change=report, result=_result(snapshot) | job.facts, **facts)
+
+
+async def _keep(job: Run, tree: Worktree, name: str, facts: dict[str, Any]) -> Outcome:
+    """What holds a secret does not leave the host, not even as saved work; this host's cache has it."""
+    try:
+        await asyncio.to_thread(remove, tree)
+    except NotProven:
+        tree.release()
+    text = f"it wrote the secret {name} into its worktree, so nothing of it leaves the host; change that secret"
+    return outcome(job, "failed", code=SEEN, detail=text, **facts | {"wip": ""})
 
 
 async def still_ours(job: Run) -> bool:

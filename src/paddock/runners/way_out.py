@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Iterator
 
 from paddock.runners.base import Run
+from paddock.runners.lending import upstreams
 from paddock.sandbox.egress import Egress, Rules
 
 LOST = "egress_lost"
@@ -16,7 +17,8 @@ def way_out(job: Run, *, contained: bool) -> Iterator[Egress | None]:
 
     A run without a box has the host's network, and no proxy to go through.
     """
-    if not job.fence.hosts or not contained:
+    lent = upstreams(job)
+    if not (job.fence.hosts or lent) or not contained:
         yield None
         return
     loop = asyncio.get_running_loop()
@@ -28,7 +30,7 @@ def way_out(job: Run, *, contained: bool) -> Iterator[Egress | None]:
     def fail() -> None:
         loop.call_soon_threadsafe(job.stop.order, LOST)
 
-    with Egress(rules, say, fail) as egress:
+    with Egress(rules, say, fail, upstreams=lent) as egress:
         yield egress
         job.facts["egress"] = {
             "allowed": egress.tally.allowed,

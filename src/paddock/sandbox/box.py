@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -73,6 +73,8 @@ class Box(msgspec.Struct, frozen=True, kw_only=True):
     tools: tuple[Path, ...] = ()  # read-only prefixes, visible at their own path
     stage: Path | None = None  # where mountpoints may be made for what `user` cannot reach
     env: dict[str, str] = {}
+    # Small files of its own that only the job's user can read, by path; they touch no disk.
+    files: Mapping[str, bytes] = {}
     label: str = ""  # names the run in every process of it, from the first one on
     cwd: Path = WORKSPACE
     # The far end of a run's `Egress`, for a box that has a way out.
@@ -130,7 +132,7 @@ def arguments(box: Box, data: dict[str, int], hidden: dict[Path, Path] | None = 
     moved = hidden or {}
     out = [*_FENCE, *_system_root()]
     for target, fd in data.items():
-        out += ["--ro-bind-data", str(fd), target]
+        out += [*(["--perms", "0400"] if target in box.files else []), "--ro-bind-data", str(fd), target]
     out += _FRESH
     for tool in box.tools:
         out += ["--ro-bind", str(moved.get(tool, tool)), str(tool)]
@@ -231,7 +233,7 @@ def launch(box: Box, argv: Sequence[str]) -> Launch:
         raise SandboxError("a job never runs as root")
     hidden = _mountpoints(box, _unreachable(box))
     vector = [*stage_vector(box, hidden, root=root), program("bwrap")]
-    data = {target: sealed("etc", text) for target, text in _FILES.items()}
+    data = {target: sealed("etc", text) for target, text in {**_FILES, **box.files}.items()}
     words = b"".join(os.fsencode(word) + b"\0" for word in arguments(box, data, hidden))
     args, calls = sealed("box", words), sealed("calls", seccomp.program())
     vector += ["--args", str(args), "--seccomp", str(calls), *_label(box)]

@@ -11,15 +11,17 @@ import ipaddress
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
 from paddock.core.scope_hosts import Network, find_rule, parse_network, parse_rule, reachable
+from paddock.sandbox.egress_exchange import Exchange
 from paddock.sandbox.egress_hello import Hello
 from paddock.sandbox.egress_relay import Budget, Relay
 from paddock.sandbox.egress_request import MAX_HEAD, BadRequest, Target, parse
+from paddock.sandbox.egress_upstream import Asked, Upstream, for_upstream, read_head
 
 PORT = 3128
 # Seconds: for a request, for a connection, of silence, and until the box has begun.
@@ -62,13 +64,17 @@ class Refused(BadRequest):
 
 @dataclass
 class Egress:
-    """Serves one run, from `with` to its end. `say` takes a line per connection; `fail` is called once if it breaks."""
+    """Serves one run, from `with` to its end. `say` takes a line per connection; `fail` is called once if it breaks.
+
+    `upstreams` are the secrets that are added to the run's requests, by name.
+    """
 
     rules: Rules
     say: Callable[[str], None]
     fail: Callable[[], None]
     resolve: Resolve = resolve
     tally: Tally = field(default_factory=Tally)
+    upstreams: Mapping[str, Upstream] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._hosts = [parse_rule(text) for text in self.rules.hosts]
@@ -150,6 +156,9 @@ class Egress:
         shown = "a request"
         try:
             head, rest = _head(inner)
+            if self.upstreams and for_upstream(head):
+                self._lend(inner, read_head(head), rest)
+                return
             target = parse(head)
             shown = str(target)
             rule, addresses = self._judge(target)
@@ -161,14 +170,56 @@ class Egress:
             inner.sendall(_answer(error.status, str(error)))
             return
         self.tally.allowed += 1
+        with self._held(outer):
+            self._relay(inner, outer, rest, target)
+
+    @contextlib.contextmanager
+    def _held(self, outer: socket.socket) -> Iterator[None]:
+        """Keeps a connection among those that end with the run. Raises: OSError when it has ended."""
         with outer:
             if not self._hold(outer):
-                return
+                raise OSError("the run has ended")
             try:
-                self._relay(inner, outer, rest, target)
+                yield
             finally:
                 with self._lock:
                     self._open.discard(outer)
+
+    def _lend(self, inner: socket.socket, asked: Asked, rest: bytes) -> None:
+        """One request to which a secret is added. Raises: BadRequest, OSError."""
+        began, path = time.monotonic(), asked.path.partition("?")[0]
+        shown = f"{asked.name}: {asked.method} {path[:200]}"
+        upstream = self.upstreams.get(asked.name)
+        if upstream is None:
+            raise Refused(403, f"{asked.name} is not lent to this run")
+        if not upstream.secret.takes(asked.method, path):
+            raise Refused(403, f"{shown} does not carry it, says the policy")
+        addresses = self._addresses(upstream.host, upstream.port)
+        self._tell(f"{shown} allowed by the policy, to {addresses[0]}")
+        outer = upstream.wrap(_connect(addresses, upstream.port))
+        self.tally.allowed += 1
+        exchange = Exchange(upstream, asked, self._pay)
+        for each in (inner, outer):
+            each.settimeout(self.rules.idle_s)
+        why = ""
+        try:
+            with self._held(outer):
+                exchange.run(inner, rest, outer)
+        except (BadRequest, OSError) as error:
+            why = f", ended early: {error or type(error).__name__}"
+            if not exchange.status:
+                raise BadRequest(502, f"{shown}: no answer came") from error
+        finally:
+            with self._lock:
+                self.tally.sent += exchange.out
+                self.tally.received += exchange.back
+            took = time.monotonic() - began
+            told = f"{exchange.status or 'no answer'}{why}: {exchange.out:,} bytes out, {exchange.back:,} in"
+            self._tell(f"{shown} {told}, {took:.1f} s")
+
+    def _pay(self, count: int) -> None:
+        if not self._budget.take(count):
+            raise OSError("the run has moved as many bytes as it may")
 
     def _relay(self, inner: socket.socket, outer: socket.socket, rest: bytes, target: Target) -> None:
         began = time.monotonic()
@@ -187,8 +238,12 @@ class Egress:
         rule = find_rule(self._hosts, target.host, target.port)
         if rule is None:
             raise Refused(403, "no rule of the scope takes it")
+        return rule.text, self._addresses(target.host, target.port)
+
+    def _addresses(self, host: str, port: int) -> list[str]:
+        """A host's addresses, each of them checked."""
         try:
-            addresses = list(self.resolve(target.host, target.port))
+            addresses = list(self.resolve(host, port))
         except OSError as error:
             raise Refused(502, f"its name is not known: {error.strerror}") from None
         if not addresses:
@@ -196,7 +251,7 @@ class Egress:
         for address in addresses:
             if not reachable(ipaddress.ip_address(address.partition("%")[0]), self._private):
                 raise Refused(403, f"its address {address} is not public")
-        return rule.text, addresses
+        return addresses
 
     def _tell(self, line: str) -> None:
         self.say(f"paddock: egress: {line}")
@@ -205,8 +260,10 @@ class Egress:
         """Variables by which programs find the way out."""
         url = f"http://127.0.0.1:{PORT}"
         names = ("http_proxy", "https_proxy", "all_proxy")
-        proxies = {each: url for name in names for each in (name, name.upper())}
-        return {**proxies, "no_proxy": "localhost,127.0.0.1,::1", "NO_PROXY": "localhost,127.0.0.1,::1"}
+        out = {each: url for name in names for each in (name, name.upper())}
+        for upstream in self.upstreams.values():
+            out |= upstream.env(url)
+        return {**out, "no_proxy": "localhost,127.0.0.1,::1", "NO_PROXY": "localhost,127.0.0.1,::1"}
 
 
 def _head(inner: socket.socket) -> tuple[bytes, bytes]:

@@ -8,7 +8,7 @@ from paddock.core.scope_hosts import host_name
 MAX_HEAD = 16 << 10
 _LINE = re.compile(rb"([A-Z]{1,16}) ([!-~]{1,400}) HTTP/1\.[01]\Z")
 _AUTHORITY = re.compile(rb"([A-Za-z0-9._-]{1,254}):([0-9]{1,5})\Z")
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}):[ \t]*([\t -~\x80-\xff]*?)[ \t]*\Z")
+FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}):[ \t]*([\t -~\x80-\xff]*?)[ \t]*\Z")
 _BODIES = frozenset({b"content-length", b"transfer-encoding", b"upgrade", b"te", b"trailer"})
 
 
@@ -59,7 +59,7 @@ def parse(head: bytes) -> Target:
 def _check_fields(fields: list[bytes], authority: bytes) -> None:
     hosts = 0
     for field in fields:
-        found = _FIELD.match(field)
+        found = FIELD.match(field)
         if not found:
             raise BadRequest(400, "a header field is malformed")
         name, value = found[1].lower(), found[2]

@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 from nacl.exceptions import BadSignatureError
+from nacl.public import PrivateKey
 from nacl.signing import SigningKey, VerifyKey
 
 from paddock.core.errors import PaddockError
@@ -44,6 +45,10 @@ class Signer:
     def derive(self, purpose: str) -> bytes:
         """32 secret bytes for another purpose; the key cannot be found from them."""
         return hmac.digest(bytes(self._key), purpose.encode(), hashlib.sha256)
+
+    def exchange(self) -> PrivateKey:
+        """The private half of the X25519 pair that belongs to this key: opens what was sealed to its public half."""
+        return self._key.to_curve25519_private_key()
 
     def __repr__(self) -> str:
         return f"Signer({self.keyid})"

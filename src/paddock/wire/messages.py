@@ -57,6 +57,8 @@ class JobOrder(Struct, frozen=True, kw_only=True):
     scope: Scope
     limits: Limits
     accept: tuple[str, ...] = ()
+    # Values of the secrets that the scope names, as far as the control plane has them; sealed to the agent's key.
+    secrets: Annotated[str, Meta(max_length=120_000)] = ""
 
 
 class Manifest(Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -98,6 +98,7 @@ class Worktree:
         cwd: str = "",
         way_out: int | None = None,
         ceiling: Ceiling | None = None,
+        files: Mapping[str, bytes] | None = None,
     ) -> Box:
         """The job's box: the tree with a pinned `.git` whose configuration and hooks it cannot change."""
         inside = WORKSPACE / cwd
@@ -119,6 +120,7 @@ class Worktree:
             tools=tuple(tools),
             stage=self.path / "stage",
             env=env or {},
+            files=files or {},
             label=self.record.token,
             cwd=inside,
             way_out=way_out,
@@ -135,6 +137,7 @@ class Worktree:
         cwd: str = "",
         way_out: int | None = None,
         ceiling: Ceiling | None = None,
+        files: Mapping[str, bytes] | None = None,
         reports: bool = False,
     ) -> Launch:
         """`argv` ready to spawn on this worktree: in a box, or without one if it was created `degraded`.
@@ -142,7 +145,7 @@ class Worktree:
         Who wants a report must read it until the run has ended.
         """
         if self.record.contained:
-            box = self.box(env, tools, binds, cwd, way_out, ceiling)
+            box = self.box(env, tools, binds, cwd, way_out, ceiling, files)
             return launch(msgspec.structs.replace(box, reports=reports), argv)
         home = self.path / "home"
         if not home.exists():

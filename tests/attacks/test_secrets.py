@@ -1,0 +1,141 @@
+"""Secrets that a job names: those the proxy adds never enter its box; those laid into it leave it nowhere."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from paddock.sandbox import probe
+from support.fleet import Fleet
+from support.model import Model
+from support.places import make_traversable, remove_tree
+
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can write a policy"),
+    pytest.mark.skipif(probe().cls != "contained", reason=probe().reason),
+]
+MODEL_KEY = "sk-ant-of-the-owner-4711"
+TOKEN = "token/of+the=registry"
+# Asks the model for an answer, looks everywhere for the key, and prints all that it finds.
+ASKS = """
+import os, pathlib, urllib.request
+def ask(path, data=b"hi", headers={}):
+    request = urllib.request.Request(os.environ["MODEL_URL"] + path, data, headers)
+    return urllib.request.urlopen(request).read().decode()
+heard = [ask("/v1/messages"), ask("/v1/echo", None, {"x-api-key": "sk-of-" + "an-attacker"})]
+print("heard:", *heard)
+places = ["/proc/1/environ", "/proc/self/environ", "/proc/self/mountinfo"]
+places += [os.path.join(at, name) for root in ("/paddock", "/tmp", "/workspace") for at, _, names in os.walk(root)
+           for name in names]
+for path in places:
+    try: heard.append(pathlib.Path(path).read_bytes().decode(errors="replace"))
+    except OSError: pass
+needle = "of-the-" + "owner"  # the log would cover the whole of it
+print("found:", [text for text in heard if needle in text], "looked at", len(heard))
+print("secrets:", os.path.exists("/paddock/secrets"), os.environ["MODEL_KEY"])
+try: ask("/v1/../admin")
+except OSError as error: print("admin:", error)
+"""
+HOLDS = """
+import os, pathlib
+file = pathlib.Path(os.environ["REGISTRY_FILE"])
+held = file.read_text()
+print("as it is:", held, "again:", os.environ["REGISTRY"] == held, "mode:", oct(file.stat().st_mode & 0o777))
+try: file.write_text("other")
+except OSError as error: print("writing:", type(error).__name__)
+print("mounts:", held in open("/proc/self/mountinfo").read())
+"""
+
+
+class Scene:
+    """A fleet whose host lends a model's key through the proxy, and a registry's token in the box."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+        self.model = Model(fleet.folder, MODEL_KEY, lambda path, body: b"you said " + body + b" at " + path.encode())
+        self.keys = fleet.folder / "keys"
+        self.keys.mkdir()
+        for name, value in (("model", MODEL_KEY), ("registry", TOKEN)):
+            (self.keys / name).write_text(value + "\n")
+            (self.keys / name).chmod(0o600)
+        self.policy = fleet.folder / "policy.toml"
+        self.policy.write_text(f"""
+[hosts]
+private = ["127.0.0.0/8", "::1/128"]
+[secrets.model]
+file = "{self.keys}/model"
+host = "{self.model.host}"
+header = "x-api-key"
+paths = ["/v1/messages", "/v1/echo"]
+variable = "MODEL_URL"
+placeholder = "MODEL_KEY"
+ca = "{self.model.ca}"
+[secrets.file]
+file = "{self.keys}/registry"
+variable = "REGISTRY_FILE"
+[secrets.word]
+file = "{self.keys}/registry"
+into = "variable"
+variable = "REGISTRY"
+[secrets.theirs]
+file = "{self.keys}/registry"
+repositories = ["https://git.example.org/*"]
+""")
+
+    def run(self, name: str, code: str, *secrets: str) -> str:
+        return self.fleet.run(["python3", "-c", code], id=name, scope={"secrets": secrets}, max_attempts=1)
+
+    def ended(self, job: str) -> tuple[str, str, str]:
+        """A job's state, its attempt's code, its log."""
+        shown = self.fleet.until(job)
+        return shown["state"], shown["attempts"][-1]["code"], self.fleet.log(job).decode()
+
+
+@pytest.fixture(scope="module")
+def scene() -> Iterator[Scene]:
+    folder = make_traversable()
+    try:
+        with Fleet(folder) as fleet:
+            made = Scene(fleet)
+            fleet.agent("a1", slots=2, more=["--policy", str(made.policy)])
+            yield made
+            made.model.close()
+    finally:
+        remove_tree(folder)
+
+
+def test_a_secret_that_the_proxy_adds_is_nowhere_in_the_box(scene: Scene) -> None:
+    state, _, log = scene.ended(scene.run("asks", ASKS, "model"))
+    assert state == "done" and "heard: you said hi at /v1/messages" in log, log
+    assert "found: [] looked at" in log and "looked at 2" not in log
+    assert "secrets: False the-proxy-adds-it" in log and "admin: HTTP Error 403" in log
+    assert "model: POST /v1/messages 200" in log
+    assert [seen["x-api-key"] for seen in scene.model.seen] == [MODEL_KEY, MODEL_KEY]
+
+
+def test_a_secret_that_is_laid_into_the_box_is_covered_in_what_it_prints(scene: Scene) -> None:
+    job = scene.run("holds", HOLDS, "file", "word")
+    state, _, log = scene.ended(job)
+    assert state == "done" and f"as it is: {'*' * len(TOKEN)} again: True mode: 0o400" in log
+    assert "writing: PermissionError" in log or "writing: OSError" in log
+    assert "mounts: False" in log and TOKEN not in log
+    assert TOKEN not in scene.fleet.job(job).__repr__()
+
+
+def test_what_holds_a_secret_is_not_published(scene: Scene) -> None:
+    code = "import base64, os; open('note.txt', 'wb').write(base64.b64encode(os.environ['REGISTRY'].encode()))"
+    job = scene.run("leaks", code, "word")
+    state, code, _ = scene.ended(job)
+    assert (state, code, scene.fleet.job(job)["change"]) == ("failed", "secret_seen", None)
+    refs = scene.fleet.repo.git("for-each-ref", "--format=%(refname)")
+    assert job not in refs
+
+
+def test_who_may_not_have_a_secret_does_not_run(scene: Scene) -> None:
+    for name in ("none", "theirs"):
+        assert scene.ended(scene.run(f"asks-for-{name}", "print('ran')", name)) == ("refused", "policy_denied", "")
+    (scene.keys / "registry").chmod(0o644)
+    assert scene.ended(scene.run("open-to-all", "print('ran')", "word")) == ("refused", "secret_missing", "")
+    (scene.keys / "registry").chmod(0o600)
+    told = scene.fleet.cli("policy", "explain", "asks", "--policy", str(scene.policy))
+    assert told.returncode == 0 and "model: the proxy adds it at localhost" in told.stdout
