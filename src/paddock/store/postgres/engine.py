@@ -4,6 +4,7 @@ A group's transaction begins with a lock that all replicas share, so that there 
 operation means here what it means on SQLite. A result is handed out only after the commit that holds it.
 """
 
+import asyncio
 import contextlib
 import logging
 import random
@@ -15,7 +16,7 @@ import psycopg
 
 from paddock.core.errors import PaddockError
 from paddock.core.schedule import backoff
-from paddock.store.engine import StoreUnavailable
+from paddock.store.engine import Op, StoreUnavailable
 from paddock.store.postgres.link import Link, connect, words
 from paddock.store.postgres.tx import PostgresTx
 from paddock.store.threads import Done, Job, Queue, ThreadedEngine, groups
@@ -69,7 +70,12 @@ class PostgresEngine(ThreadedEngine):
         return done
 
     def _operate(self, tx: PostgresTx, link: Link, group: list[Job]) -> list[Done]:
-        """Each operation in a savepoint of its own, so that one that fails takes nothing of its neighbours with it."""
+        """Each operation in a savepoint of its own, so that one that fails takes nothing of its neighbours with it.
+
+        One without neighbours needs none.
+        """
+        if len(group) == 1:
+            return [self._alone(tx, link, *group[0])]
         done: list[Done] = []
         for op, future in group:
             with _lost():
@@ -81,6 +87,15 @@ class PostgresEngine(ThreadedEngine):
                     link.execute(b"ROLLBACK TO op", prepare=False)
                     done.append((future, None, error))
         return done
+
+    def _alone(self, tx: PostgresTx, link: Link, op: Op[Any], future: asyncio.Future[Any]) -> Done:
+        try:
+            return future, op(tx), None
+        except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it
+            _raise_if_lost(error)
+            with _lost():
+                link.execute(b"ROLLBACK; BEGIN", prepare=False)
+            return future, None, error
 
     def _read_group(self, link: Link, group: list[Job]) -> list[Done]:
         done: list[Done] = []
