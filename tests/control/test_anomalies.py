@@ -114,6 +114,26 @@ def test_who_tries_a_spent_token_is_noted_for_its_agent(plane: Fleet) -> None:
     assert open_(plane, agent) == {}
 
 
+def test_an_activation_of_another_time_is_noted(plane: Fleet) -> None:
+    honest = Light(plane.api, plane.port, "punctual", sent=time.time_ns() // 1_000_000)
+    for name, off in (("early", -7_200_000), ("ahead", 7_200_000)):
+        agent = Light(plane.api, plane.port, name, sent=time.time_ns() // 1_000_000 + off)
+        found = open_(plane, agent)["impossible_activation"]
+        assert (found["act"], found["standing"], "signed" in found["facts"]["why"]) == ("wait", "active", True)
+    assert open_(plane, honest) == {}
+
+
+def test_an_agent_that_comes_from_ever_other_addresses_is_noted_and_nothing_is_open(plane: Fleet) -> None:
+    agent = Light(plane.api, plane.port, "nomad")
+    for host in ("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.2", "127.0.0.1", "127.0.0.4", "127.0.0.5"):
+        agent.source = host
+        reply(agent)
+    [noted] = [one for one in plane.api.get("/v1/anomalies?state=all") if one["agent"] == agent.agent]
+    assert (noted["type"], noted["act"], noted["state"]) == ("address_churn", "note", "resolved")
+    assert noted["facts"]["addresses"] == "127.0.0.1, 127.0.0.2, 127.0.0.3, 127.0.0.4"
+    assert open_(plane, agent) == {}
+
+
 def test_what_an_agent_may_tell_of_itself_and_what_not(plane: Fleet) -> None:
     agent = Light(plane.api, plane.port, "teller")
     found = (

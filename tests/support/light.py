@@ -23,12 +23,16 @@ class Refused(Exception):
 class Light:
     """One agent. It knows what answers told it, and nothing runs."""
 
-    def __init__(self, api: Api, port: int, name: str, *, kinds: tuple[str, ...] = ("noop",), slots: int = 1) -> None:
+    def __init__(
+        self, api: Api, port: int, name: str, *, kinds: tuple[str, ...] = ("noop",), slots: int = 1, sent: int = 0
+    ) -> None:
         self.name, self.port = name, port
+        # The address that its requests come from.
+        self.source = "127.0.0.1"
         self.key = Signer(secrets.token_bytes(32), "agent")
         token = api.post("/v1/tokens", {"label": name})["token"]
         public = base64.b64encode(self.key.public).decode()
-        body = encode(Activation(token=token, public_key=public, name=name))
+        body = encode(Activation(token=token, public_key=public, name=name, sent=sent))
         given = msgspec.json.decode(self.post("/v1/activate", body, "activation", ""), type=Activated)
         self.agent = given.agent
         self.keys = {k.keyid: Verifier(base64.b64decode(k.key), k.role) for k in given.keys}
@@ -43,7 +47,7 @@ class Light:
 
     def post(self, path: str, body: bytes, purpose: str, agent: str | None = None, **headers: str) -> bytes:
         """A signed request's answer. Raises: Refused."""
-        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30, source_address=(self.source, 0))
         try:
             known = self.agent if agent is None else agent
             signed = {AGENT_HEADER: known, SIGNATURE_HEADER: sign(body, purpose, self.key), **headers}

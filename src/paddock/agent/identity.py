@@ -4,6 +4,7 @@ import base64
 import binascii
 import fcntl
 import os
+import time
 from pathlib import Path
 
 import msgspec
@@ -84,7 +85,13 @@ async def activate(state: Path, server: str, name: str, token: str) -> Identity:
     """
     key = agent_key(state)
     body = encode(
-        Activation(token=token, public_key=base64.b64encode(key.public).decode(), name=name, version=__version__)
+        Activation(
+            token=token,
+            public_key=base64.b64encode(key.public).decode(),
+            name=name,
+            version=__version__,
+            sent=time.time_ns() // 1_000_000,
+        )
     )
     client = Client(server)
     try:

@@ -36,6 +36,7 @@ async def activate(control: Control, signature: str, body: bytes, address: str =
         await anomalies.reused(control, token, given.public_key, address)
         raise
     control.fleet.put(agent)
+    await anomalies.activated(control, agent, token, given.sent)
     control.tell_of(agent.id)
     control.bus.news()
     return Activated(

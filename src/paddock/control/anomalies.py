@@ -1,5 +1,6 @@
 """Anomalies as the control plane raises them, and what a person decides about them."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -94,6 +95,26 @@ async def reused(control: Control, token_hash: str, public_key: str, address: st
     agent, key = await control.store.owner_of(token_hash)
     if agent is not None and key != public_key:
         await notice(control, "token_reused", agent, address=address)
+
+
+async def activated(control: Control, agent: Agent, token_hash: str, sent: int) -> None:
+    """Notes an activation that was signed at a moment at which it cannot have been."""
+    if not sent:  # a release that does not say
+        return
+    why = anomalies.impossible(sent, await control.store.minted(token_hash), control.clock.now())
+    if why:
+        off = control.clock.now() - sent
+        await notice(control, "impossible_activation", agent.id, why=why, behind_ms=off)
+
+
+async def moved(control: Control, agent: Presence, address: str) -> None:
+    """Takes note of a new address of an agent; never keeps the answer from its sender."""
+    agent.address = address
+    agent.addresses = agent.addresses or anomalies.Addresses()
+    many = agent.addresses.many(address, control.clock.now())
+    if many:
+        with contextlib.suppress(PaddockError):
+            await notice(control, "address_churn", agent.agent, addresses=", ".join(many))
 
 
 async def listing(control: Control, *, every: bool, most: int = 500) -> list[dict[str, Any]]:

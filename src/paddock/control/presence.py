@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from paddock.core.anomalies import Standing
+from paddock.core.anomalies import Addresses, Standing
 from paddock.core.licences import EVERYTHING, lets
 from paddock.core.matching import Candidate
 from paddock.core.rolling import Roll
@@ -37,6 +37,8 @@ class Presence:
     """One agent. Written by the beat only, read by dispatch and by the pages."""
 
     __slots__ = (
+        "address",
+        "addresses",
         "agent",
         "ailing",
         "bearer_at",
@@ -97,6 +99,9 @@ class Presence:
         # Whether another replica may know better; see `replica`.
         self.stale = True
         self.running = 0
+        # Where it beats from, and where it did lately once that has changed.
+        self.address = ""
+        self.addresses: Addresses | None = None
         # Wake channels that are open here.
         self.listening = 0
         # Leases as the store last counted them, and slots that the last beat left free.

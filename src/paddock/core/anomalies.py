@@ -44,9 +44,43 @@ TYPES = {
     "clock_skew": Type("its clock is far from the control plane's", Act.WAIT, True),
     "bad_signature": Type("a request in its name was not signed with its key", Act.WAIT),
     "token_reused": Type("somebody else tried the token that made it", Act.WAIT),
+    "impossible_activation": Type("it was activated by a request of another time", Act.WAIT),
+    "address_churn": Type("it comes from ever other addresses", Act.NOTE),
     "outcome_without_lease": Type("it told of the end of an attempt that it never held", Act.WAIT),
 }
 FROM_AGENTS = frozenset(name for name, type_ in TYPES.items() if type_.told_by_agent)
+
+
+# Of how long ago a request may be that activates an agent; clocks may differ by as much.
+ACTIVATION_MS = 3_600_000
+# So many addresses of an agent within so long are worth a note; milliseconds.
+ADDRESSES, ADDRESSES_MS = 4, 600_000
+
+
+def impossible(sent: int, minted: int, now: int) -> str:
+    """Why an activation that was signed at that moment cannot be an honest one; empty when it can be.
+
+    All are epoch milliseconds.
+    """
+    if sent < minted - ACTIVATION_MS:
+        return "it was signed before the token existed"
+    return "it was signed at another time" if abs(now - sent) > ACTIVATION_MS else ""
+
+
+class Addresses:
+    """The last addresses that an agent came from, each with the moment; a person is told when they are many."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, int] = {}
+
+    def many(self, address: str, now: int) -> tuple[str, ...]:
+        """All of them, when another one makes them too many; then they are forgotten."""
+        self._seen = {one: at for one, at in self._seen.items() if now - at <= ADDRESSES_MS}
+        self._seen[address] = now
+        if len(self._seen) < ADDRESSES:
+            return ()
+        found, self._seen = tuple(self._seen), {}
+        return found
 
 
 def lifts(open_: frozenset[str]) -> bool:

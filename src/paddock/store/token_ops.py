@@ -22,6 +22,10 @@ class TokenOps(Operations):
             raise Unauthorised("the activation token is not good", hint="mint a new one with `paddock token mint`")
         return agent
 
+    async def minted(self, token_hash: str) -> int:
+        row = await self._read(lambda tx: tx.one("token", hash=token_hash))
+        return int(row["created"]) if row else 0
+
     async def owner_of(self, token_hash: str) -> tuple[str | None, str | None]:
         row = await self._read(lambda tx: tx.one("token", hash=token_hash))
         return (row["agent"], row["used_key"]) if row else (None, None)

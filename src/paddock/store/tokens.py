@@ -47,6 +47,9 @@ class TokenStore(Protocol):
     async def redeem(self, token_hash: str, public_key: str, name: str, now: int, address: str = "") -> Agent:
         """The agent that a token makes for a key. Raises: Unauthorised, with one message whatever the reason."""
 
+    async def minted(self, token_hash: str) -> int:
+        """When a token was minted; 0 for one that is unknown."""
+
     async def owner_of(self, token_hash: str) -> tuple[str | None, str | None]:
         """The agent that a token made and the key of it; nothing for one that is unknown or was not used."""
 

@@ -111,7 +111,7 @@ class AgentApi:
             agent = headers.get(AGENT_HEADER.encode(), b"").decode("latin-1")
             body = await read_body(receive)
             if path == "/v1/beat":
-                out = await self._beat(agent, signature, body)
+                out = await self._beat(agent, signature, body, _address(scope))
             elif path == "/v1/activate":
                 out = msgspec.json.encode(await activate(self._control, signature, body, _address(scope)))
             elif path == "/v1/agent-state":
@@ -132,7 +132,7 @@ class AgentApi:
         else:
             await answer(send, 200, out, close=self._channels.crowded)
 
-    async def _beat(self, agent: str, signature: str, body: bytes) -> bytes:
+    async def _beat(self, agent: str, signature: str, body: bytes, address: str) -> bytes:
         meter = self._control.meter
         began = time.perf_counter()
         try:
@@ -142,6 +142,9 @@ class AgentApi:
             meter.refused(shed=isinstance(error, Overloaded))
             raise
         meter.answered(time.perf_counter() - began)
+        known = self._control.fleet.get(agent)
+        if known is not None and known.address != address:
+            await anomalies.moved(self._control, known, address)
         return out
 
     def _admit(self, body: bytes) -> None:

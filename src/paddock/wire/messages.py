@@ -250,6 +250,7 @@ class Activation(Struct, frozen=True, kw_only=True):
     public_key: Annotated[str, Meta(max_length=64)]
     name: Name
     version: Annotated[str, Meta(max_length=64)] = ""
+    sent: Millis = 0
 
 
 class ControlKey(Struct, frozen=True, kw_only=True):

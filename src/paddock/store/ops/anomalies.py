@@ -27,6 +27,8 @@ def note(work: Work, type_: str, agent: str, facts: dict[str, object], times: in
     if row is None:
         work.tx.run("add_anomaly", **values, agent=agent, type=type_)
         work.journal("anomaly.raised", None, agent or None, anomaly=found, type=type_, **facts)
+        if TYPES[type_].act is Act.NOTE:  # nobody needs to do anything about it
+            work.tx.run("resolve_anomaly", id=found, by="", note="for information", now=work.now)
     else:
         work.tx.run("see_anomaly", **values)
     moved = None
