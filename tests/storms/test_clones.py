@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-
 from chaos.clones import Found, Plan, _tell, storm
 
 
