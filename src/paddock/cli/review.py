@@ -6,12 +6,16 @@ from typing import Any
 
 from paddock.cli import args, out, review_rules
 from paddock.cli.api import at
+from paddock.core.errors import BadInput
 
 EXAMPLE = """\
 paddock review list
 paddock review show BUG-07
 paddock review approve BUG-07 --note 'reads well'
+paddock review ask-changes BUG-07 --note 'a test for the empty cart is missing'
+paddock review rerun BUG-07
 paddock review rules shop --file review.yaml"""
+_SAID = {"approve": "approved", "reject": "rejected", "ask-changes": "asked for changes of", "rerun": "runs again:"}
 _LINE_COLOURS = {"+": "green", "-": "red", "@": "cyan", "d": "bold"}
 
 
@@ -26,6 +30,8 @@ def main(verb: str, words: list[str]) -> int:
     for name, about, act in (
         ("approve", "let it merge once its checks are green", _approve),
         ("reject", "close it; its job fails and may be retried", _reject),
+        ("ask-changes", "say in --note what is still wanted; it goes on, or its job starts again", _ask),
+        ("rerun", "run the checks and reviews of its head again, and a merge that gave up", _rerun),
     ):
         part = args.for_part(parts, name, about, act)
         _of_change(part)
@@ -120,13 +126,23 @@ def _reject(found: argparse.Namespace) -> int:
     return _decide(found, "reject")
 
 
+def _ask(found: argparse.Namespace) -> int:
+    if not found.note.strip():
+        raise BadInput("--note is missing", hint="say what is still wanted")
+    return _decide(found, "ask-changes")
+
+
+def _rerun(found: argparse.Namespace) -> int:
+    return _decide(found, "rerun")
+
+
 def _decide(found: argparse.Namespace, what: str) -> int:
     body = {"by": found.by or login_name(), "note": found.note}
     change = args.api_of(found).post(at("changes", found.change, what), body)
     if found.json:
         out.dump(change)
         return 0
-    said = {"approve": "approved", "reject": "rejected"}[what]
+    said = _SAID[what]
     reasons = "; ".join(change.get("gate", {}).get("reasons", [])) if what == "approve" else ""
     out.line(f"{said} {change['name']} ({change['id']}) as {out.plain(body['by'])}, now {change['state']}")
     if reasons and change["state"] == "open":

@@ -60,6 +60,11 @@ def _read(name: str) -> object:
         raise BadInput(f"{name}: {' '.join(str(error).split())}") from None
 
 
+def _resolver(rules: dict[str, Any]) -> str:
+    found = rules.get("resolver")
+    return f"{' '.join(found['argv']) or 'the command of the job'}, {found['rounds']} rounds" if found else ""
+
+
 def _print(rules: dict[str, Any]) -> None:
     bounds = f"{rules['rounds']} rounds of {rules['per_round']}, {rules['in_all']} findings, {rules['seconds']} s"
     fixers = [f"{' '.join(one['argv'])} for {', '.join(one['findings'])}" for one in rules["fixers"]]
@@ -71,7 +76,9 @@ def _print(rules: dict[str, Any]) -> None:
             "forbidden": ", ".join(rules["forbidden"]),
             "size": f"{rules['most_lines']} lines, {rules['most_files']} files",
             "fixers": "; ".join(fixers) or "none",
+            "resolver": _resolver(rules),
             "bounds": bounds,
+            "batch": str(rules["batch"]) if rules["batch"] > 1 else "",
             "humans": str(rules["humans"]),
             "owners": "; ".join(owners),
         }

@@ -25,6 +25,9 @@ class SendBack:
     change: str
     state: ChangeState
     reason: str
+    # The branch that it conflicts with and the files in which it does; empty for another reason.
+    onto: str = ""
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +80,7 @@ Effect = RecordEvidence | SendBack | Merged | Batched | RecordReview | Fixed | G
 def effects(kind: str, payload: Mapping[str, Any], status: str, code: str, result: Mapping[str, Any]) -> list[Effect]:
     """The effects of one outcome of a system job; other kinds have none here."""
     change = str(payload.get("change", ""))
-    if change and kind in ("review.run", "change.fix"):
+    if change and kind in ("review.run", "change.fix", "change.resolve"):
         return _review_effects(kind, change, payload, status, result)
     if not change or kind not in ("test.run", "change.merge"):
         return []
@@ -102,7 +105,7 @@ def effects(kind: str, payload: Mapping[str, Any], status: str, code: str, resul
 def _review_effects(
     kind: str, change: str, payload: Mapping[str, Any], status: str, result: Mapping[str, Any]
 ) -> list[Effect]:
-    if kind == "change.fix":
+    if kind != "review.run":
         if status != "done" or not result.get("report"):
             return [GoOn(change=change)]
         return [Fixed(change=change, was=str(payload.get("commit", "")), report=result["report"])]
@@ -132,8 +135,10 @@ def _merge_effects(
             told.append(SendBack(change=str(red["change"]), state=ChangeState.RED, reason=reason))
         return told
     if code == "conflict":
-        paths = ", ".join(str(p) for p in result.get("paths", [])[:5])
-        return [SendBack(change=change, state=ChangeState.CONFLICTED, reason=f"conflicts in {paths}")]
+        paths = tuple(str(path) for path in result.get("paths", []))
+        why = f"conflicts in {', '.join(paths[:5])}"
+        onto = str(payload.get("branch", ""))
+        return [SendBack(change=change, state=ChangeState.CONFLICTED, reason=why, onto=onto, paths=paths)]
     if code == "red":
         told.append(SendBack(change=change, state=ChangeState.RED, reason=f"the merged result: {_why_red(result)}"))
     return told

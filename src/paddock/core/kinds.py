@@ -95,6 +95,17 @@ _TABLE = (
         system=True,
         timeout=900,
     ),
+    Kind(
+        name="change.resolve",
+        about="Goes on with a change on its own branch: a conflict resolved, or what a person asks for done.",
+        required={"argv": list, "change": str, "commit": str, "base": str, "branch": str, "brief": str},
+        # `onto`: the branch that it conflicts with; empty where nothing is merged.
+        optional={"epoch": int, "onto": str, "env": dict},
+        worktree=True,
+        changes=False,
+        system=True,
+        timeout=900,
+    ),
 )
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _TABLE}

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from paddock.core import kinds
 from paddock.core.job import Job, Scope
-from paddock.core.reviewing import Rules, plain
+from paddock.core.reviewing import Resolver, Rules, plain
 from paddock.core.system_jobs import URGENCY
 
 # Open changes that a review holds a change against.
@@ -73,6 +75,41 @@ def fix_job(
         degraded=scope.degraded,
     )
     return _job("change.fix", f"fix-{name}", payload, narrow, chosen.requires, tries=1, timeout=chosen.timeout)
+
+
+def resolve_job(
+    resolver: Resolver,
+    name: str,
+    scope: Scope,
+    author: Mapping[str, Any],
+    requires: Sequence[str],
+    *,
+    change: str,
+    head: str,
+    base: str,
+    branch: str,
+    epoch: int,
+    onto: str,
+    brief: str,
+) -> Job:
+    """Has the author's kind of agent go on with a change, within what the change's own job may touch.
+
+    `author` is the payload of that job, whose command is run where the resolver has none of its own.
+    """
+    payload: dict[str, Any] = {
+        "argv": list(resolver.argv or author.get("argv") or ()),
+        "env": dict(author.get("env") or {}) if not resolver.argv else {},
+        "change": change,
+        "commit": head,
+        "base": base,
+        "branch": branch,
+        "epoch": epoch,
+        "onto": onto,
+        "brief": brief,
+    }
+    wider = msgspec.structs.replace(scope, hosts=resolver.hosts) if resolver.argv else scope
+    needs = {*requires, *resolver.requires}
+    return _job("change.resolve", f"resolve-{name}", payload, wider, needs, tries=1, timeout=resolver.timeout)
 
 
 def commands(rules: Rules) -> list[list[str]]:

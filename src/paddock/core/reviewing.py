@@ -51,6 +51,22 @@ class Fixer(Struct, frozen=True, kw_only=True):
     timeout: Annotated[int, Meta(ge=1, le=86_400)] = 900
 
 
+class Resolver(Struct, frozen=True, kw_only=True):
+    """Who goes on with a change on its own branch when it conflicts or a person asks for more.
+
+    A command that reads what is wanted from the file `{brief}`; the job's own command when `argv` is left out.
+    """
+
+    argv: tuple[str, ...] = ()
+    # Capabilities that its agent must have, beside those that the job required; hosts that it may reach.
+    requires: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    # Runs for one wish, and for all conflicts of one change.
+    rounds: Annotated[int, Meta(ge=1, le=10)] = 2
+    # Seconds that one run may take.
+    timeout: Annotated[int, Meta(ge=1, le=86_400)] = 900
+
+
 class Owners(Struct, frozen=True, kw_only=True):
     """Whose approval a change needs that touches these paths; one of the people is enough."""
 
@@ -74,6 +90,8 @@ class Rules(Struct, frozen=True, kw_only=True):
     # Whether a review by the agent that wrote the change does not count.
     independent: bool = False
     fixers: tuple[Fixer, ...] = ()
+    # Without one, what conflicts and what a person asks for sends the job back, to start again from the present base.
+    resolver: Resolver | None = None
     # Rounds of mending for one change.
     rounds: Annotated[int, Meta(ge=0, le=20)] = 3
     # Findings given to fixers in one round, and for one job in all.
@@ -117,7 +135,10 @@ def parse(raw: object) -> Rules:
             scope.check_pattern(pattern, where)
     for fixer in rules.fixers:
         scope_hosts.check_hosts(fixer.hosts, "fixers.hosts")
-    for word in (*rules.requires, *(word for fixer in rules.fixers for word in fixer.requires)):
+    if rules.resolver:
+        scope_hosts.check_hosts(rules.resolver.hosts, "resolver.hosts")
+    resolves = rules.resolver.requires if rules.resolver else ()
+    for word in (*rules.requires, *resolves, *(word for fixer in rules.fixers for word in fixer.requires)):
         if not CAPABILITY.match(word):
             raise BadInput(f"requires: {word!r} is no capability")
     return rules

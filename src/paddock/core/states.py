@@ -62,8 +62,9 @@ JOB: dict[JobState, frozenset[JobState]] = {
 }
 
 CHANGE: dict[ChangeState, frozenset[ChangeState]] = {
-    C.OPEN: frozenset({C.APPROVED, C.REJECTED, C.RED, C.SUPERSEDED}),
-    C.APPROVED: frozenset({C.MERGED, C.CONFLICTED, C.RED, C.REJECTED, C.SUPERSEDED}),
+    C.OPEN: frozenset({C.APPROVED, C.REJECTED, C.CONFLICTED, C.RED, C.SUPERSEDED}),
+    # It is open again when it conflicts, or a person asks for more, and somebody goes on with it.
+    C.APPROVED: frozenset({C.OPEN, C.MERGED, C.CONFLICTED, C.RED, C.REJECTED, C.SUPERSEDED}),
     C.MERGED: frozenset(),
     C.REJECTED: frozenset(),
     C.CONFLICTED: frozenset(),

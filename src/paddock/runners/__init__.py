@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from paddock.runners import command, merge, noop, review, review_fix, test_run
+from paddock.runners import command, merge, noop, review, review_fix, review_resolve, test_run
 from paddock.runners.base import Run, RunFailed, Runner, Sink, Stop, outcome, stopped
 from paddock.wire.messages import JobOrder, Outcome
 
@@ -15,6 +15,7 @@ RUNNERS: Mapping[str, Runner] = {
     "change.merge": merge.run,
     "review.run": review.run,
     "change.fix": review_fix.run,
+    "change.resolve": review_resolve.run,
 }
 
 __all__ = ["INSTANT", "RUNNERS", "Run", "RunFailed", "Runner", "Sink", "Stop", "outcome", "stopped"]

@@ -6,6 +6,7 @@ Doing it again is harmless: a commit of an earlier attempt of the same job is re
 import asyncio
 import dataclasses
 import json
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from paddock.workspace import (
     changes,
     collect,
     create,
+    joined,
     move_branch,
     patch,
     publish,
@@ -45,31 +47,41 @@ async def run(job: Run) -> Outcome:
     tree = await asyncio.to_thread(
         create, cache, order.job, order.epoch, head, f"paddock/{order.job}", degraded=degraded
     )
+    told = json.dumps(order.payload["findings"], indent=1)
+    ended, snapshot = await work(job, tree, "findings", told)
+    return await conclude(job, cache, tree, ended, snapshot, lambda: _move(job, cache, snapshot))
+
+
+async def work(job: Run, tree: Worktree, name: str, told: str) -> tuple[Ended, Snapshot]:
+    """Runs the order's command with `told` in a file that `{name}` and PADDOCK_NAME stand for; saves what it wrote."""
     try:
-        ended = await execute(_briefed(job, tree), tree)
+        ended = await execute(_briefed(job, tree, name, told), tree)
         job.say("saving what it wrote")
-        snapshot = await asyncio.to_thread(collect, tree, f"{order.name}: work of a fixer")
+        return ended, await asyncio.to_thread(collect, tree, f"{job.order.name}: work on a change")
     except BaseException:
         tree.release()  # kept on disk: the next sweep saves what is in it
         raise
-    return await _conclude(job, cache, tree, ended, snapshot)
 
 
-def _briefed(job: Run, tree: Worktree) -> Run:
-    """The same run with its findings in a file, beside the socket that it may talk through."""
+def _briefed(job: Run, tree: Worktree, name: str, told: str) -> Run:
+    """The same run with what it is told in a file, beside the socket that it may talk through."""
     folder = tree.socket_dir()
-    path = folder.source / "findings.json"
-    path.write_text(json.dumps(job.order.payload["findings"], indent=1))
+    path = folder.source / name
+    path.write_text(told)
     give(path)
     shown = str((folder.target if tree.record.contained else folder.source) / path.name)
+    given = job.order.payload.get("env") or {}
     payload = {
-        "argv": [part.replace("{findings}", shown) for part in job.order.payload["argv"]],
-        "env": {"PADDOCK_FINDINGS": shown, "PADDOCK_BASE": job.order.payload["base"]},
+        "argv": [part.replace(f"{{{name}}}", shown) for part in job.order.payload["argv"]],
+        "env": {**given, f"PADDOCK_{name.upper()}": shown, "PADDOCK_BASE": job.order.payload["base"]},
     }
     return dataclasses.replace(job, order=msgspec.structs.replace(job.order, payload=payload))
 
 
-async def _conclude(job: Run, cache: RepoCache, tree: Worktree, ended: Ended, snapshot: Snapshot) -> Outcome:
+async def conclude(
+    job: Run, cache: RepoCache, tree: Worktree, ended: Ended, snapshot: Snapshot, moved: Callable[[], dict[str, object]]
+) -> Outcome:
+    """Publishes what the run wrote, has the branch `moved` when that is called for, and clears its worktree away."""
     facts: dict[str, Any] = {
         "exit_code": ended.exit_code,
         "wip": snapshot.wip,
@@ -84,7 +96,7 @@ async def _conclude(job: Run, cache: RepoCache, tree: Worktree, ended: Ended, sn
             if not await still_ours(job):
                 verdict = lambda facts: stopped(job, **facts)  # noqa: E731
             else:
-                result = await asyncio.to_thread(_move, job, cache, snapshot)
+                result = await asyncio.to_thread(moved)
     except PaddockError as error:
         tree.release()  # the cache has the work; the sweep pushes it when the repository answers again
         return outcome(job, "failed", code=error.code, detail=error.message[:4_000], **facts)
@@ -98,21 +110,18 @@ async def _conclude(job: Run, cache: RepoCache, tree: Worktree, ended: Ended, sn
 def _move(job: Run, cache: RepoCache, snapshot: Snapshot) -> dict[str, object]:
     """Puts the fixer's tree onto the branch as one commit on the head, and tells the change as it then stands."""
     payload = job.order.payload
-    head = git(
-        "commit-tree",
-        snapshot.tree,
-        "-p",
-        payload["commit"],
-        "-F",
-        "-",
-        git_dir=cache.git,
-        stdin=_message(job).encode(),
-    )
+    head = joined(cache, snapshot.tree, [payload["commit"]], _message(job))
+    return put(job, cache, snapshot, head, payload["base"])
+
+
+def put(job: Run, cache: RepoCache, snapshot: Snapshot, head: str, base: str) -> dict[str, object]:
+    """Moves the change's branch to `head` and tells the change as it then stands on `base`."""
+    payload = job.order.payload
     move_branch(cache, payload["branch"], _replaceable(job, cache), head)
-    files = changes(cache.git, payload["base"], head)
-    diff, _ = patch(cache.git, payload["base"], head)
+    files = changes(cache.git, base, head)
+    diff, _ = patch(cache.git, base, head)
     job.diff.write(diff)
-    whole = msgspec.structs.replace(snapshot, base=payload["base"], head=head, files=files)
+    whole = msgspec.structs.replace(snapshot, base=base, head=head, files=files)
     report = msgspec.structs.replace(report_of(whole), branch=payload["branch"])
     return {"report": msgspec.to_builtins(report), "from": payload["commit"]}
 
@@ -141,4 +150,5 @@ def _replaceable(job: Run, cache: RepoCache) -> str:
     with locked(cache.path / "lock"):
         fetch(cache.git, cache.url, f"+{target}:{_SEEN}")
     told = git("log", "-1", "--format=%P%n%(trailers:key=Paddock-Fix,valueonly)", there, git_dir=cache.git).split()
-    return there if told == [payload["commit"], job.order.job] else str(payload["commit"])
+    ours = told[:1] == [payload["commit"]] and told[-1] == job.order.job
+    return there if ours else str(payload["commit"])

@@ -196,6 +196,14 @@ async def reject_change(request: Request) -> Response:
     return await _decide(request, "reject")
 
 
+async def ask_changes(request: Request) -> Response:
+    return await _decide(request, "ask")
+
+
+async def rerun_change(request: Request) -> Response:
+    return await _decide(request, "rerun")
+
+
 async def _decide(request: Request, decision: str) -> Response:
     control = control_of(request)
     raw = await json_of(request)
@@ -317,6 +325,20 @@ ENDPOINTS = (
     ),
     Endpoint(
         "POST", "/v1/changes/{ref}/reject", "A person rejects", reject_change, body={"by": "string", "note": "string"}
+    ),
+    Endpoint(
+        "POST",
+        "/v1/changes/{ref}/ask-changes",
+        "A person asks for changes: the author's kind of agent goes on with it, or its job starts again",
+        ask_changes,
+        body={"by": "string", "note": "string"},
+    ),
+    Endpoint(
+        "POST",
+        "/v1/changes/{ref}/rerun",
+        "Runs the checks and the reviews of a change's head anew, and a merge that gave up",
+        rerun_change,
+        body={"by": "string", "note": "string"},
     ),
     Endpoint(
         "GET",

@@ -25,7 +25,7 @@ from paddock.workspace.forge.local import (
     working_tree_state,
 )
 from paddock.workspace.layout import workspace_root
-from paddock.workspace.merge import Conflict, Merged, contains, is_ancestor, merge, seal
+from paddock.workspace.merge import Conflict, Merged, contains, half_merged, is_ancestor, joined, marked, merge, seal
 from paddock.workspace.preserve import Recovered, recover, remove
 from paddock.workspace.worktree import Record, Worktree, create
 
@@ -46,7 +46,10 @@ __all__ = [
     "collect",
     "contains",
     "create",
+    "half_merged",
     "is_ancestor",
+    "joined",
+    "marked",
     "merge",
     "move_branch",
     "patch",

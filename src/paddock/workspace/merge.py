@@ -30,15 +30,39 @@ def merge(cache: RepoCache, base_tip: str, head: str, message: str) -> Merged | 
     tree, *names = (os.fsdecode(field) for field in done.out.split(b"\0") if field)
     if done.code == 1:
         return Conflict(list(dict.fromkeys(names)))
-    parents = ("-p", base_tip, "-p", head)
-    commit = git("commit-tree", tree, *parents, "-F", "-", git_dir=cache.git, stdin=message.strip().encode() + b"\n")
-    return Merged(commit, tree)
+    return Merged(joined(cache, tree, [base_tip, head], message.strip() + "\n"), tree)
+
+
+def half_merged(cache: RepoCache, head: str, tip: str, message: str) -> tuple[str, list[str]]:
+    """A commit of `tip` merged into `head` as far as git can, on no branch, and the paths with conflict markers."""
+    words = ("--write-tree", "--no-messages", "--name-only", "-z", head, tip)
+    done = run("merge-tree", *words, git_dir=cache.git)
+    if done.code not in (0, 1) or not done.out:
+        raise GitFailed(f"git could not merge: {last_words(done.err)}")
+    tree, *names = (os.fsdecode(field) for field in done.out.split(b"\0") if field)
+    return joined(cache, tree, [head, tip], message), list(dict.fromkeys(names)) if done.code else []
+
+
+def joined(cache: RepoCache, tree: str, parents: list[str], message: str) -> str:
+    """A commit of a tree, on no branch yet."""
+    words = [word for parent in parents for word in ("-p", parent)]
+    return git("commit-tree", tree, *words, "-F", "-", git_dir=cache.git, stdin=message.encode())
+
+
+def marked(cache: RepoCache, commit: str, paths: list[str]) -> list[str]:
+    """Those of the paths that still hold a line which begins or ends a conflict."""
+    if not paths:
+        return []
+    words = ("-l", "-z", "-E", "-e", "^(<{7}|>{7})( |$)", commit, "--", *(f":(literal){path}" for path in paths))
+    done = run("grep", *words, git_dir=cache.git)
+    if done.code not in (0, 1):
+        raise GitFailed(f"git could not look for conflict markers: {last_words(done.err)}")
+    return [os.fsdecode(name).partition(":")[2] for name in done.out.split(b"\0") if name]
 
 
 def seal(cache: RepoCache, tip: str, last: str, message: str) -> str:
     """One commit on `tip` with the tree of `last`, which is its second parent; on no branch yet."""
-    tree = cache.tree_of(last)
-    return git("commit-tree", tree, "-p", tip, "-p", last, "-F", "-", git_dir=cache.git, stdin=message.encode())
+    return joined(cache, cache.tree_of(last), [tip, last], message)
 
 
 def is_ancestor(cache: RepoCache, older: str, newer: str) -> bool:

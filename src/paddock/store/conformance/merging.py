@@ -16,10 +16,10 @@ _RED = {"checks": [{"argv": ["check"], "exit_code": 1, "green": False}]}
 class Queue(Bench):
     """A bench with approved changes that wait to be merged; `changes` are theirs, by the names of their jobs."""
 
-    async def begin(self, *names: str, batch: int = 8) -> None:
+    async def begin(self, *names: str, batch: int = 8, **rules: Any) -> None:
         await self.project()
         self.who = await self.agent("a")
-        await self.store.set_review_rules("p", parse({"batch": batch}), "ann", NOW)
+        await self.store.set_review_rules("p", parse({"batch": batch, **rules}), "ann", NOW)
         jobs = [{"id": name, "kind": "command", "payload": {"argv": ["true"]}} for name in names]
         ids = await self.submit(*jobs)
         authors = (await self.beat(self.who, len(names))).granted
@@ -42,6 +42,11 @@ class Queue(Bench):
         """The merge ends well for these."""
         told = {"merged": "f" * 40, "took": {self.changes[name]: "f" * 40 for name in took}, **result}
         assert (await self.beat(self.who, 0, done(job, result=told))).acks == ((job.id, job.epoch, ""),)
+
+    async def go_on(self, **result: Any) -> None:
+        """Somebody goes on with a change, and ends with this."""
+        [job] = (await self.beat(self.who, 5, lanes=("p|change.resolve|",))).granted
+        assert (await self.beat(self.who, 0, done(job, result=result))).acks == ((job.id, job.epoch, ""),)
 
     async def states(self) -> str:
         """The first letter of each change's state, in the order of names."""
@@ -113,9 +118,49 @@ async def merges_each_by_itself_unless_the_rules_say_otherwise(store: Store) -> 
     assert [(await store.change(one)).state for one in queue.changes.values()] == [ChangeState.MERGED] * 3
 
 
+async def has_conflicts_resolved_so_often_and_no_more(store: Store) -> None:
+    queue = Queue(store)
+    await queue.begin("a", resolver={"argv": ["go"], "rounds": 2})
+    change = queue.changes["a"]
+    job, _ = await queue.take()
+    conflict = done(job, "failed", code="conflict", result={"paths": ["f.txt"]})
+    await queue.beat(queue.who, 0, conflict)
+    assert (await store.change(change)).state is ChangeState.OPEN
+    assert (await store.verdict(change)).reasons == ("its conflicts with main are being resolved",)
+    await queue.go_on(report={"branch": "b", "base": "d" * 40, "head": "e" * 40, "tree": "c" * 40})
+    moved = await store.change(change)
+    assert (moved.base, moved.head, (await store.verdict(change)).approved_by) == ("d" * 40, "e" * 40, ())
+    await queue.approve("a")
+    job, _ = await queue.take()
+    await queue.beat(queue.who, 0, done(job, "failed", code="conflict", result={"paths": ["f.txt"]}))
+    await queue.go_on()
+    # Its two runs are used up, one for each conflict.
+    assert ((await store.change(change)).state, (await store.job(queue.ids["a"])).state) == (
+        ChangeState.CONFLICTED,
+        JobState.CHANGES_REQUESTED,
+    )
+
+
+async def waits_for_what_a_person_asked_for(store: Store) -> None:
+    queue = Queue(store)
+    await queue.begin("a", "b", resolver={"argv": ["go"], "rounds": 1})
+    job, _ = await queue.take()
+    await store.decide(queue.changes["a"], "bob", "ask", "a test", NOW)
+    await queue.beat(queue.who, 0, done(job, "cancelled"))
+    assert (await store.verdict(queue.changes["a"])).reasons[-1] == "bob asks for changes: a test"
+    # One run that does nothing; what was asked for stands until he says otherwise.
+    await queue.go_on()
+    assert (await store.verdict(queue.changes["a"])).reasons == ("bob asks for changes: a test",)
+    assert (await queue.take())[0].name == "merge-b"
+    await store.decide(queue.changes["a"], "bob", "approve", "", NOW + 1)
+    assert [one.name for one in await store.merge_queue("p")] == ["b", "a"]
+
+
 CHECKS: tuple[Check, ...] = (
     merges_more_together_while_all_is_green_and_fewer_after_red,
     tells_each_of_a_batch_what_became_of_it,
     leaves_out_what_is_closed_while_it_is_merged,
     merges_each_by_itself_unless_the_rules_say_otherwise,
+    has_conflicts_resolved_so_often_and_no_more,
+    waits_for_what_a_person_asked_for,
 )

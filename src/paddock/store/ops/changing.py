@@ -9,8 +9,9 @@ import msgspec
 from paddock.core import gate, reviewing, system_jobs
 from paddock.core.effects import Batched, Effect, Fixed, GoOn, Merged, RecordEvidence, RecordReview, SendBack
 from paddock.core.errors import Conflict, Refused
-from paddock.core.states import CHANGE, JOB, OPEN_CHANGES, ChangeState, JobState, move
-from paddock.store.ops import merging, releasing
+from paddock.core.job import Job
+from paddock.core.states import CHANGE, FINAL, JOB, OPEN_CHANGES, ChangeState, JobState, move
+from paddock.store.ops import merging, releasing, resolving
 from paddock.store.ops import reviewing as reviews
 from paddock.store.ops.submitting import add_job
 from paddock.store.ops.work import Work, record, records, to_json
@@ -71,6 +72,7 @@ def verdict(work: Work, change: Change) -> gate.Verdict:
         approved_by=approved_by,
         humans=rules.humans,
         objections=[
+            *resolving.objections(work.tx, change),
             *reviews.objections(work.tx, change, rules),
             *reviewing.missing_owners(rules, paths, approved_by, whole=not change.more_files),
         ],
@@ -91,15 +93,33 @@ def advance(work: Work, change_id: str) -> None:
     project = _project(work, change.project)
     author = work.job(change.job)
     if project.checks and work.tx.value("verdict_of_head", change=change.id, head=change.head) is None:
-        job = system_jobs.check_job(
-            change.id, author.name, change.head, change.base, project.checks, author.accept, degraded=_degraded(author)
-        )
+        job = _check(change, author, project)
         add_job(work, job, project.name, subject=change.id, unique_key=f"check:{change.id}:{change.head}")
+    hopeless = resolving.go_on(work, change, author)
+    if hopeless:
+        _send_back(work, author, SendBack(change=change.id, state=ChangeState.CONFLICTED, reason=hopeless))
+        return
     reviews.ask(work, change, author)
     if not verdict(work, change).mergeable:
         return
     if change.state is ChangeState.OPEN:
         move_change(work, change, ChangeState.APPROVED)
+    # A new approval after the queue gave up asks for another go, and so does what was resolved meanwhile.
+    asked = max(
+        (row["at"] for row in work.tx.all("approvals", change=change.id, head=change.head)), default=change.head
+    )
+    times = resolving.count(work.tx, change)
+    _queue(work, change, author, project, f"merge:{change.id}:{asked}" + (f":{times}" if times else ""))
+
+
+def _check(change: Change, author: JobRecord, project: Project) -> Job:
+    return system_jobs.check_job(
+        change.id, author.name, change.head, change.base, project.checks, author.accept, degraded=_degraded(author)
+    )
+
+
+def _queue(work: Work, change: Change, author: JobRecord, project: Project, key: str) -> None:
+    """Puts the change into the merge queue, unless its merge with this key is there."""
     approvals = work.tx.all("approvals", change=change.id, head=change.head)
     job = system_jobs.merge_job(
         change.id,
@@ -112,8 +132,6 @@ def advance(work: Work, change_id: str) -> None:
         degraded=_degraded(author),
         sent_back=max(0, author.attempt - 1),
     )
-    # A new approval after the queue gave up asks for another go.
-    key = f"merge:{change.id}:{max((row['at'] for row in approvals), default=change.head)}"
     add_job(work, job, project.name, subject=change.id, unique_key=key, exclusive=f"merge:{project.name}")
 
 
@@ -144,15 +162,55 @@ def decide(work: Work, change_id: str, by: str, decision: str, note: str) -> Cha
         raise Conflict(f"change {change.id} is {change.state}", hint="only open changes can be decided on")
     if decision == "approve":
         _check_not_author(work, change, by)
+    if decision == "rerun":
+        _run_again(work, change, by)
+        return work.change(change.id)
     work.tx.run("decide", change=change.id, by=by, decision=decision, note=note, at=work.now, head=change.head)
     work.journal(f"change.{decision}", change.job, change=change.id, by=by, note=note)
     if decision == "reject":
         move_change(work, change, ChangeState.REJECTED, f"rejected by {by}" + (f": {note}" if note else ""))
         _move_author(work, work.job(change.job), JobState.FAILED, f"its change was rejected by {by}")
         _close(work, change)
+    elif decision == resolving.ASK:
+        _ask_for_more(work, change, by, note)
     else:
         advance(work, change.id)
     return work.change(change.id)
+
+
+def _ask_for_more(work: Work, change: Change, by: str, note: str) -> None:
+    """Has somebody go on with the change; where nobody would, its job starts again from the present base."""
+    why = f"{by} asks for changes" + (f": {note}" if note else "")
+    if resolving.may_be_asked(work.tx, change):
+        _open_again(work, change, why)
+        advance(work, change.id)
+        return
+    move_change(work, change, ChangeState.SUPERSEDED, why)
+    _move_author(work, work.job(change.job), JobState.CHANGES_REQUESTED, why, fresh=True)
+    _close(work, change)
+
+
+def _open_again(work: Work, change: Change, why: str) -> None:
+    if change.state is ChangeState.APPROVED:
+        move_change(work, change, ChangeState.OPEN, why)
+        _close(work, change)
+
+
+def _run_again(work: Work, change: Change, by: str) -> None:
+    """Has the checks and the reviews of the head run anew, and a merge that gave up; what is under way goes on."""
+    project, author = _project(work, change.project), work.job(change.job)
+    live = {row["kind"] for row in work.tx.all("jobs_serving", change=change.id) if row["state"] not in FINAL}
+    work.journal("change.rerun", change.job, change=change.id, by=by, head=change.head)
+    if (project.checks or author.accept) and "test.run" not in live:
+        add_job(work, _check(change, author, project), project.name, subject=change.id, unique_key=_anew(work, change))
+    if "review.run" not in live:
+        reviews.ask_again(work, change, author)
+    if change.state is ChangeState.APPROVED and "change.merge" not in live and verdict(work, change).mergeable:
+        _queue(work, change, author, project, key=f"merge:{change.id}:{work.now}")
+
+
+def _anew(work: Work, change: Change) -> str:
+    return f"check:{change.id}:{change.head}:{work.now}"
 
 
 def _check_not_author(work: Work, change: Change, by: str) -> None:
@@ -199,6 +257,10 @@ def _send_back(work: Work, _job: JobRecord, effect: SendBack) -> None:
     change = work.change(effect.change)
     if effect.state not in CHANGE[change.state]:
         return
+    if effect.onto and resolving.may_resolve(work.tx, change):
+        _open_again(work, change, effect.reason)
+        resolving.resolve(work, work.change(change.id), work.job(change.job), effect.onto, effect.paths)
+        return
     move_change(work, change, effect.state, effect.reason)
     author = work.job(change.job)
     state = JobState.CHANGES_REQUESTED if author.attempt < author.max_attempts else JobState.FAILED
@@ -239,6 +301,7 @@ def _fixed(work: Work, job: JobRecord, effect: Fixed) -> None:
         "move_head",
         id=change.id,
         was=effect.was,
+        base=report.base,
         head=report.head,
         tree=report.tree,
         files=to_json(report.files),
@@ -268,13 +331,20 @@ _HANDLERS: dict[type, Callable[[Work, JobRecord, Any], None]] = {
 }
 
 
-def _move_author(work: Work, author: JobRecord, state: JobState, reason: str) -> None:
+def _move_author(work: Work, author: JobRecord, state: JobState, reason: str, *, fresh: bool = False) -> None:
     if state not in JOB[author.state]:
         return
     ended = None if state is JobState.CHANGES_REQUESTED else work.now
     work.readied = work.readied or state is JobState.CHANGES_REQUESTED
     work.tx.run(
-        "move_job", id=author.id, old=author.state, state=state, reason=reason, ended=ended, not_before=0, fresh=0
+        "move_job",
+        id=author.id,
+        old=author.state,
+        state=state,
+        reason=reason,
+        ended=ended,
+        not_before=0,
+        fresh=int(fresh),
     )
     work.journal(f"job.{state}", author.id, reason=reason)
 

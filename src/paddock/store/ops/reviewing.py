@@ -56,7 +56,7 @@ def _blocking(rules: Rules, findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _live_fixes(serving: Sequence[Row]) -> list[Row]:
-    return [row for row in serving if row["kind"] == "change.fix" and row["state"] not in FINAL]
+    return [row for row in serving if row["kind"] in ("change.fix", "change.resolve") and row["state"] not in FINAL]
 
 
 def _reviewed(tx: Tx, change: Row) -> bool:
@@ -191,7 +191,14 @@ def _brief(one: Finding) -> dict[str, object]:
     return {**{name: getattr(one, name) for name in names}, "severity": str(one.severity)}
 
 
-def _ask_review(work: Work, change: Change, author: JobRecord, rules: Rules) -> None:
+def ask_again(work: Work, change: Change, author: JobRecord) -> None:
+    """Asks for another review of a head, where the project has reviews."""
+    rules = rules_of(work.tx, change.project)
+    if rules.reviews:
+        _ask_review(work, change, author, rules, again=f":{work.now}")
+
+
+def _ask_review(work: Work, change: Change, author: JobRecord, rules: Rules, again: str = "") -> None:
     others = [
         (row["name"], row["head"])
         for row in work.tx.all("open_changes")
@@ -210,7 +217,7 @@ def _ask_review(work: Work, change: Change, author: JobRecord, rules: Rules) -> 
         others=others[-review_jobs.MOST_OTHERS :],
         substitute=any(row["id"] not in wrote for row in able),
     )
-    add_job(work, job, change.project, subject=change.id, unique_key=f"review:{change.id}:{change.head}")
+    add_job(work, job, change.project, subject=change.id, unique_key=f"review:{change.id}:{change.head}{again}")
 
 
 def take(work: Work, job: JobRecord, change: Change, effect: RecordReview) -> None:

@@ -95,7 +95,7 @@ SELECT * FROM review_rounds WHERE change = :change ORDER BY round;
 SELECT CAST(coalesce(sum(filed), 0) AS INTEGER) FROM review_rounds WHERE author = :author;
 
 -- name: move_head
-UPDATE changes SET head = :head, tree = :tree, files = :files, more_files = :more_files, authors = :authors,
+UPDATE changes SET base = :base, head = :head, tree = :tree, files = :files, more_files = :more_files, authors = :authors,
     diff_job = :diff_job, diff_epoch = :diff_epoch, updated = :now
 WHERE id = :id AND head = :was AND state = 'open';
 
