@@ -189,20 +189,23 @@ async def test_a_newer_schema_is_refused_and_a_newer_addition_is_not(postgres: s
         await PostgresStore.open(postgres)
 
 
-async def test_a_role_that_may_not_change_the_schema_serves_one_that_is_there(
-    postgres: str,
-) -> None:
+async def test_a_role_that_may_not_change_the_schema_serves_one_that_is_there(postgres: str) -> None:
     with psycopg.connect(postgres, autocommit=True) as link:
         link.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
         link.execute("DROP ROLE IF EXISTS reader")
         link.execute("CREATE ROLE reader LOGIN")
-        link.execute("GRANT USAGE ON SCHEMA public TO reader")
     theirs = postgres.replace("postgresql://paddock@", "postgresql://reader@")
+    with pytest.raises(StoreRefused, match="not open to this role: no schema"):
+        await PostgresStore.open(theirs)
+    with psycopg.connect(postgres, autocommit=True) as link:
+        link.execute("GRANT USAGE ON SCHEMA public TO reader")
     with pytest.raises(OlderSchema, match="cannot be changed"):
         await PostgresStore.open(theirs)
     with psycopg.connect(postgres, autocommit=True) as link:
         assert link.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
     await (await PostgresStore.open(postgres)).close()
+    with pytest.raises(StoreRefused, match="not open to this role: permission denied"):
+        await PostgresStore.open(theirs)
     with psycopg.connect(postgres, autocommit=True) as link:
         link.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO reader")
         link.execute("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO reader")
