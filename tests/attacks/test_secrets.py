@@ -1,5 +1,6 @@
 """Secrets that a job names: those the proxy adds never enter its box; those laid into it leave it nowhere."""
 
+import json
 import os
 from collections.abc import Iterator
 
@@ -46,18 +47,55 @@ except OSError as error: print("writing:", type(error).__name__)
 print("mounts:", held in open("/proc/self/mountinfo").read())
 """
 
+# Behaves as coding agents do: settings at home, a cache, a key that it insists on, a model that tells it what to do.
+CLAUDE = """#!/usr/bin/env python3
+import json, os, pathlib, sys, urllib.request
+home, brief = pathlib.Path.home(), sys.stdin.read()
+settings = json.loads((home / ".claude" / "settings.json").read_text())
+(home / ".claude" / "history.jsonl").write_text(brief)
+warm = (home / ".cache" / "claude" / "models").read_text()
+try: (home / ".cache" / "claude" / "mine").write_text("x")
+except OSError as error: print("cache:", type(error).__name__)
+print("started:", sys.argv[1:], settings, warm, os.environ["DISABLE_TELEMETRY"])
+headers = {"x-api-key": os.environ["ANTHROPIC_API_KEY"], "content-type": "application/json"}
+asked = json.dumps({"model": sys.argv[sys.argv.index("--model") + 1], "messages": [brief]}).encode()
+request = urllib.request.Request(os.environ["ANTHROPIC_BASE_URL"] + "/v1/messages", asked, headers)
+for call in json.loads(urllib.request.urlopen(request).read())["calls"]:
+    try:
+        path = pathlib.Path(call["path"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(call["text"])
+        print("wrote", path)
+    except OSError as error:
+        print("could not write", path, type(error).__name__)
+"""
+
+
+def think(path: str, body: bytes) -> bytes:
+    """What the model says: to an agent's brief, tool calls; to all else, what it heard."""
+    if not body.startswith(b"{"):
+        return b"you said " + body + b" at " + path.encode()
+    brief = json.loads(body)["messages"][0]
+    calls = [{"path": "src/notes.py", "text": f"# {brief}"}, {"path": "/usr/lib/evil", "text": "x"}]
+    if "hostile" in brief:
+        calls.append({"path": ".github/workflows/ci.yml", "text": "on: push"})
+    return json.dumps({"calls": calls}).encode()
+
 
 class Scene:
     """A fleet whose host lends a model's key through the proxy, and a registry's token in the box."""
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
-        self.model = Model(fleet.folder, MODEL_KEY, lambda path, body: b"you said " + body + b" at " + path.encode())
+        self.model = Model(fleet.folder, MODEL_KEY, think)
         self.keys = fleet.folder / "keys"
         self.keys.mkdir()
         for name, value in (("model", MODEL_KEY), ("registry", TOKEN)):
             (self.keys / name).write_text(value + "\n")
             (self.keys / name).chmod(0o600)
+        self._write("tools/bin/claude", CLAUDE, 0o755)
+        self._write("claude-home/.claude/settings.json", '{"theme": "dark"}')
+        self._write("claude-cache/models", "warm")
         self.policy = fleet.folder / "policy.toml"
         self.policy.write_text(f"""
 [hosts]
@@ -77,10 +115,25 @@ variable = "REGISTRY_FILE"
 file = "{self.keys}/registry"
 into = "variable"
 variable = "REGISTRY"
+[agents.claude]
+secret = "model"
+home = "{fleet.folder}/claude-home"
+cache = {{".cache/claude" = "{fleet.folder}/claude-cache"}}
 [secrets.theirs]
 file = "{self.keys}/registry"
 repositories = ["https://git.example.org/*"]
 """)
+
+    def _write(self, name: str, text: str, mode: int = 0o644) -> None:
+        path = self.fleet.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(mode)
+
+    def code(self, name: str, brief: str, *secrets: str, agent: str = "claude") -> str:
+        payload = {"agent": agent, "brief": brief, "model": "opus"}
+        job = {"id": name, "kind": "code.agent", "payload": payload, "scope": {"secrets": secrets}, "max_attempts": 1}
+        return self.fleet.submit(job)[name]
 
     def run(self, name: str, code: str, *secrets: str) -> str:
         return self.fleet.run(["python3", "-c", code], id=name, scope={"secrets": secrets}, max_attempts=1)
@@ -97,7 +150,7 @@ def scene() -> Iterator[Scene]:
     try:
         with Fleet(folder) as fleet:
             made = Scene(fleet)
-            fleet.agent("a1", slots=2, more=["--policy", str(made.policy)])
+            fleet.agent("a1", slots=2, more=["--policy", str(made.policy), "--tools", str(folder / "tools")])
             yield made
             made.model.close()
     finally:
@@ -139,3 +192,20 @@ def test_who_may_not_have_a_secret_does_not_run(scene: Scene) -> None:
     (scene.keys / "registry").chmod(0o600)
     told = scene.fleet.cli("policy", "explain", "asks", "--policy", str(scene.policy))
     assert told.returncode == 0 and "model: the proxy adds it at localhost" in told.stdout
+
+
+def test_a_coding_agent_works_inside_the_fence_with_its_home_its_cache_and_its_model(scene: Scene) -> None:
+    job = scene.code("notes", "--write notes", "model")
+    state, _, log = scene.ended(job)
+    assert state == "in_review" and "-p" in log and "{'theme': 'dark'} warm 1" in log, log
+    assert "cache: OSError" in log and "could not write /usr/lib/evil" in log
+    shown = scene.fleet.job(job)
+    assert [file["path"] for file in scene.fleet.api.get(f"/v1/changes/{shown['change']}")["files"]] == ["src/notes.py"]
+    assert scene.model.seen[-1]["x-api-key"] == MODEL_KEY and "--write notes" in scene.model.bodies[-1].decode()
+
+
+def test_a_coding_agent_that_obeys_anybody_is_held_all_the_same(scene: Scene) -> None:
+    assert scene.ended(scene.code("hostile", "hostile words", "model"))[:2] == ("failed", "scope_violation")
+    assert scene.ended(scene.code("keyless", "write", "word"))[:2] == ("refused", "policy_denied")
+    other = scene.code("other", "write", "model", agent="codex")
+    assert {"agent": "a1", "reason": "lacks agent:codex"} in scene.fleet.api.get(f"/v1/jobs/{other}/why")["reasons"]

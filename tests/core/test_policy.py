@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paddock.core import coding_agents
+from paddock.core.coding_agents import Setup
 from paddock.core.errors import BadInput
 from paddock.core.job import Files, Scope
 from paddock.core.policy import Bounds, Hosts, Policy, parse, quiet
@@ -16,6 +18,7 @@ from paddock.core.scope import ALWAYS_DENIED, matches, outside
 from paddock.core.scope_env import kept
 from paddock.core.scope_hosts import host_name, parse_rule, reachable
 from paddock.core.scope_sets import covers, overlap
+from paddock.core.secrets import Secret, plain_path
 
 HOUR = 3_600_000
 
@@ -55,6 +58,25 @@ def test_without_a_file_the_policy_is_restrictive_and_lets_plain_jobs_run() -> N
         ("[hosts]\nallow = ['*.com:443']", "wildcard for everybody"),
         ("[hosts]\nallow = ['10.0.0.1:443']", "names no host"),
         ("[hosts]\nprivate = ['10.0.0.1/8']", "hosts.private"),
+        ("[files]\nread = ['/etc']", "no place that can be lent"),
+        ("[files]\nread = ['/opt/../proc/x']", "no place that can be lent"),
+        ("[files]\nread = ['/srv']\n[secrets.a]\nfile = '/srv/key'", "holds the file of a secret"),
+        ("[secrets.a]\nfile = 'key'", "no absolute path"),
+        ("[secrets.'../a']\nfile = '/k'", "no name of a secret"),
+        ("[secrets.a]\nheader = 'x-key'", "only the proxy adds"),
+        ("[secrets.a]\ninto = 'variable'", "names no variable"),
+        ("[secrets.a]\nvariable = 'LD_PRELOAD'", "no variable that a run may be given"),
+        ("[secrets.a]\nvariable = 'X'\n[secrets.b]\nvariable = 'X'", "belongs to another"),
+        ("[secrets.a]\nhost = '*.example.org:443'", "more than one host"),
+        ("[secrets.a]\nhost = '10.0.0.1:443'", "names no host"),
+        ("[secrets.a]\nhost = 'a.org:443'\nheader = 'Host'", "no field that can be added"),
+        ("[secrets.a]\nhost = 'a.org:443'\nform = 'Bearer'", "where the secret stands"),
+        ("[secrets.a]\nhost = 'a.org:443'\nform = \"{}\\nX: \"", "where the secret stands"),
+        ("[agents.none]\nhome = '/x'", "has no profile"),
+        ("[agents.claude]\nsecret = 'a'", "no secret that the proxy adds"),
+        ("[agents.claude]\nhome = 'x'", "no absolute path"),
+        ("[agents.claude.cache]\n'../x' = '/y'", "no place below a home"),
+        ("[agents.claude.env]\nLD_PRELOAD = 'x'", "agents.claude.env"),
         ("quiet_hours = ['22-6']", "quiet_hours"),
         ("[limits]\nprocesses = 0", "processes"),
         ("version = ", "policy.toml"),
@@ -109,11 +131,39 @@ def test_no_writing_of_a_name_gets_around_a_denial(path: str) -> None:
     assert outside([path], ["**"]) == [path]
 
 
+def test_how_agents_are_started_leaves_no_room_for_options() -> None:
+    for name, profile in coding_agents.PROFILES.items():
+        argv, told = coding_agents.start(name, Setup(), "--evil", "m")
+        assert argv[0] == name and [profile.model, "m"] == argv[argv.index("m") - 1 : argv.index("m") + 1]
+        assert told == b"--evil" if profile.brief == "stdin" else argv[-2:] == ["--", "--evil"]
+    assert coding_agents.start("own", Setup(argv=("own", "-q")), "x", "m") == (["own", "-q"], b"x")
+    coding = ask(Scope(secrets=("k",)), kind="code.agent", payload={"agent": "claude", "brief": "x"})
+    policy = Policy(secrets={"k": Secret(host="a.org:443")}, agents={"claude": Setup(secret="k")})
+    assert rules(coding, policy) == [] and rules(coding, Policy()) == ["secrets", "agents"]
+    assert rules(msgspec.structs.replace(coding, scope=Scope()), policy) == ["agents"]
+    assert not effective(coding, msgspec.structs.replace(policy, allow_degraded=True)).degraded
+
+
+def test_paths_that_servers_read_in_different_ways_are_not_plain() -> None:
+    assert plain_path("/v1/a-b_c.d") and plain_path("/v1/") and plain_path("/")
+    for path in ("/v1/../x", "/v1/./x", "//x", "/v1//x", "/a%2Fb", "/%2e%2e/x", "/a%5cb", "/a;b/../c", "x", "/a%00"):
+        assert not plain_path(path), path
+
+
 def test_three_things_together_need_the_owner() -> None:
     gist = Scope(hosts=("gist.github.com:443",), untrusted=True)
     policy = Policy(hosts=Hosts(allow=("gist.github.com:443", "pypi.org:443")))
     assert trifecta(gist) and rules(ask(gist), policy) == ["allow_trifecta"]
     assert rules(ask(gist), msgspec.structs.replace(policy, allow_trifecta=True)) == []
+    mixed = msgspec.structs.replace(gist, hosts=(*gist.hosts, "pypi.org:443"))
+    narrowing = msgspec.structs.replace(policy, narrow_trifecta=True)
+    left = effective(ask(mixed), narrowing)
+    assert rules(ask(mixed), narrowing) == [] and (left.hosts, left.narrowed) == (("pypi.org:443",), gist.hosts)
+    held = {"token": Secret(), "upload": Secret(host="gist.github.com:443")}
+    public = Scope(public=True, untrusted=True, secrets=("upload", "token"))
+    assert trifecta(public, held) and not trifecta(msgspec.structs.replace(public, secrets=("upload",)), held)
+    narrowing = msgspec.structs.replace(narrowing, secrets=held)
+    assert set(effective(ask(public), narrowing).secrets) == {"token"}
     for field, value in (("untrusted", False), ("public", True), ("hosts", ("pypi.org:443",)), ("hosts", ())):
         assert rules(ask(msgspec.structs.replace(gist, **{field: value})), policy) == []
 

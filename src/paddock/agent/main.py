@@ -37,10 +37,12 @@ from paddock.agent.slots import Slots
 from paddock.agent.status import Status
 from paddock.agent.tampering import of_bundle, of_state
 from paddock.agent.witness import Witness
+from paddock.core.coding_agents import CAPABILITY
 from paddock.core.errors import PaddockError, Unreachable
 from paddock.core.ids import ENTROPY_BITS, make
 from paddock.core.kinds import KINDS
 from paddock.core.policy import Policy
+from paddock.core.policy_scope import CODING
 from paddock.runners import INSTANT, RUNNERS
 from paddock.sandbox import Containment, measure, probe
 from paddock.wire.envelope import Envelope
@@ -118,7 +120,8 @@ class Agent:
         policy = LocalPolicy(config.policy, Policy(allow_degraded=config.allow_degraded))
         self._policy, self._contained = policy, contained
         kinds = self._kinds()
-        self._offered = (contained.cls, kinds)
+        self._found = find(config.tools, config.capabilities)
+        self._offered = (contained.cls, kinds, self._capabilities())
         policy.on_change = lambda: asyncio.get_running_loop().call_soon(self._offer)
         self._suspect = asyncio.Event()
         self._health = Health(config.checks, config.check_s, config.check_timeout_s, self._feel)
@@ -131,7 +134,7 @@ class Agent:
             name=config.name,
             version=__version__,
             kinds=kinds,
-            capabilities=find(config.tools, config.capabilities),
+            capabilities=self._capabilities(),
             slots=config.slots,
             containment=contained.cls,
             pid=os.getpid(),
@@ -240,8 +243,14 @@ class Agent:
         allowed = self._policy.current()
         contains = self._contained.cls == "contained" or allowed.allow_degraded
         able = (kind for kind in (*INSTANT, *RUNNERS) if contains or not KINDS[kind].worktree)
+        if not allowed.agents:
+            able = (kind for kind in able if kind != CODING)
         wanted = self._config.kinds or tuple(KINDS)
         return tuple(kind for kind in able if kind in wanted and kind in allowed.kinds)
+
+    def _capabilities(self) -> tuple[str, ...]:
+        """What was found on the host and said by its owner, and the coding agents that its policy has."""
+        return tuple(sorted({*self._found, *(CAPABILITY + name for name in self._policy.current().agents)}))
 
     async def _canaries(self) -> None:
         """Tries again and again whether boxes hold, and at once when a run could not be boxed."""
@@ -265,12 +274,12 @@ class Agent:
         self._offer()
 
     def _offer(self) -> None:
-        """Tells what this host offers when that has changed: its containment, or the kinds its policy lets run."""
+        """Tells what this host offers when that has changed: its containment, or what its policy lets run."""
         with contextlib.suppress(PaddockError):  # a policy that cannot be read lets nothing start anyway
-            offered = (self._contained.cls, self._kinds())
+            offered = (self._contained.cls, self._kinds(), self._capabilities())
             if offered != self._offered:
                 self._offered = offered
-                self._beats.change(containment=offered[0], kinds=offered[1])
+                self._beats.change(containment=offered[0], kinds=offered[1], capabilities=offered[2])
 
     def _feel(self, stands: tuple[Check, ...]) -> None:
         """One of the checks has changed."""

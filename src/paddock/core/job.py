@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from paddock.core import graph, kinds, scope, scope_env, scope_hosts, secrets
+from paddock.core import coding_agents, graph, kinds, scope, scope_env, scope_hosts, secrets
 from paddock.core.errors import BadInput
 
 MAX_JOBS = 20_000
@@ -222,6 +222,9 @@ def _settle_job(job: BatchJob, defaults: JobFields, base: Job, urgency: int, at:
     if kind.system:
         raise BadInput(f"kind {kind.name!r} is the control plane's own", where=f"jobs[{at}].kind")
     payload = base.payload if job.payload is UNSET else {**base.payload, **job.payload}
+    requires = base.requires if job.requires is UNSET else _sorted(job.requires)
+    if isinstance(payload.get("agent"), str):
+        requires = _sorted((*requires, coding_agents.CAPABILITY + payload["agent"].lower()))
     settled = Job(
         name=job.id,
         kind=kind.name,
@@ -230,7 +233,7 @@ def _settle_job(job: BatchJob, defaults: JobFields, base: Job, urgency: int, at:
         priority=base.priority if job.priority is UNSET else job.priority,
         urgency=urgency,
         timeout=(base.timeout or kind.timeout) if job.timeout is UNSET else job.timeout,
-        requires=base.requires if job.requires is UNSET else _sorted(job.requires),
+        requires=requires,
         max_attempts=base.max_attempts if job.max_attempts is UNSET else job.max_attempts,
         accept=base.accept if job.accept is UNSET else job.accept,
         depends_on=job.depends_on,

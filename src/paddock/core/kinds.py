@@ -1,11 +1,15 @@
 """The one table of job kinds: what each needs, what it may end in, who may submit it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from paddock.core.errors import BadInput
+
+MAX_BRIEF = 96 << 10
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+@-]{0,127}\Z")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +54,16 @@ _TABLE = (
         optional={"env": dict, "message": str},
         worktree=True,
         changes=True,
+    ),
+    Kind(
+        name="code.agent",
+        about="Has a coding agent work on a brief in a boxed worktree; what it wrote becomes a change.",
+        required={"agent": str, "brief": str},
+        optional={"model": str, "env": dict, "message": str},
+        worktree=True,
+        changes=True,
+        timeout=3600,
+        silence=900,
     ),
     Kind(
         name="test.run",
@@ -140,6 +154,8 @@ def check_payload(kind: Kind, payload: Mapping[str, Any], where: str) -> None:
             raise BadInput(f"{where}.payload.{key}: expected {_words[allowed[key]]}, got {type(value).__name__}")
     if "argv" in payload:
         _check_argv(payload["argv"], f"{where}.payload.argv")
+    if "brief" in payload:
+        _check_brief(payload, f"{where}.payload")
     for name, value in payload.get("env", {}).items():
         if not isinstance(value, str) or not name.isidentifier():
             raise BadInput(f"{where}.payload.env.{name}: expected a variable's name and a text")
@@ -148,6 +164,15 @@ def check_payload(kind: Kind, payload: Mapping[str, Any], where: str) -> None:
 
 
 _words = {str: "a text", list: "a list", dict: "a mapping", int: "a whole number"}
+
+
+def _check_brief(payload: Mapping[str, Any], where: str) -> None:
+    """Bounded, since some agents take it as an argument; a model's name is no option."""
+    if not payload["brief"].strip() or len(payload["brief"].encode()) > MAX_BRIEF or "\0" in payload["brief"]:
+        raise BadInput(f"{where}.brief: expected a text of at most {MAX_BRIEF >> 10} KiB without a NUL")
+    for key in ("agent", "model"):
+        if key in payload and not _PLAIN.match(payload[key]):
+            raise BadInput(f"{where}.{key}: {payload[key][:80]!r} is no name")
 
 
 def _check_argv(argv: list[Any], where: str) -> None:

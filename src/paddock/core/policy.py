@@ -9,7 +9,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from paddock.core import kinds, scope, scope_hosts, secrets
+from paddock.core import coding_agents, kinds, scope, scope_hosts, secrets
+from paddock.core.coding_agents import Setup
 from paddock.core.errors import BadInput
 from paddock.core.secrets import Secret
 
@@ -65,6 +66,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     hosts: Hosts = Hosts()
     # What jobs may name in `scope.secrets`, by name.
     secrets: Mapping[str, Secret] = {}
+    # Coding agents that jobs may use here, by name.
+    agents: Mapping[str, Setup] = {}
     limits: Bounds = Bounds()
     # Times of day in UTC during which no job starts, such as 22:00-06:00.
     quiet_hours: tuple[str, ...] = ()
@@ -72,6 +75,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     allow_degraded: bool = False
     # Whether a job may have private data, untrusted input and open egress at once without a person's approval.
     allow_trifecta: bool = False
+    # Whether such a job runs without its open egress, instead of being refused.
+    narrow_trifecta: bool = False
 
 
 def parse(raw: bytes, where: str) -> Policy:
@@ -111,6 +116,7 @@ def _check(policy: Policy, where: str) -> None:
     for text in policy.hosts.private:
         scope_hosts.parse_network(text, f"{where}: hosts.private")
     secrets.check(policy.secrets, f"{where}: secrets")
+    coding_agents.check(policy.agents, policy.secrets, f"{where}: agents")
     _check_read(policy.files.read, [secret.file for secret in policy.secrets.values()], f"{where}: files.read")
     for span in policy.quiet_hours:
         if not _QUIET.match(span):

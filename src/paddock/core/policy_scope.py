@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from paddock.core import scope
+from paddock.core.coding_agents import Setup
 from paddock.core.job import Scope
 from paddock.core.policy import Bounds, Policy, quiet
 from paddock.core.scope_hosts import HostRule, find_rule, parse_rule
@@ -24,6 +25,10 @@ _CLOSED_HOSTS_WORDS = (
     "security.debian.org api.anthropic.com api.openai.com generativelanguage.googleapis.com"
 )
 CLOSED_HOSTS = frozenset(_CLOSED_HOSTS_WORDS.split())
+
+
+# The kind of job that a coding agent works on.
+CODING = "code.agent"
 
 
 class Denial(msgspec.Struct, frozen=True):
@@ -47,6 +52,10 @@ class Effective(msgspec.Struct, frozen=True, kw_only=True):
     # Secrets by name, and places that it may read beside its worktree.
     secrets: Mapping[str, Secret]
     read: tuple[str, ...]
+    # Hosts and secrets that were taken from it, since with them it could be talked into carrying data out.
+    narrowed: tuple[str, ...]
+    # Coding agents of this host, by name.
+    agents: Mapping[str, Setup]
     # Whether it may run here without a box where the host cannot contain.
     degraded: bool
     limits: Bounds
@@ -87,18 +96,25 @@ def effective(asked: Asked, policy: Policy) -> Effective:
     lifted = {pattern for pattern in files.lift if any(covers(pattern, mine) for mine in own.files.write)}
     standing = tuple(pattern for pattern in scope.ALWAYS_DENIED if pattern not in lifted)
     bounds = [parse_rule(text) for text in policy.hosts.allow]
+    narrowed = _narrowed(asked, policy)
     return Effective(
         write=own.files.write,
         bound=files.write,
         deny=(*standing, *files.deny, *own.files.deny),
         commands=own.commands,
         bound_commands=policy.commands,
-        hosts=tuple(text for text in own.hosts if _inside(parse_rule(text), bounds)),
+        hosts=tuple(text for text in own.hosts if text not in narrowed and _inside(parse_rule(text), bounds)),
         private=policy.hosts.private,
-        secrets={name: policy.secrets[name] for name in own.secrets if not _withheld(name, asked, policy)},
+        secrets={
+            name: policy.secrets[name]
+            for name in own.secrets
+            if name not in narrowed and not _withheld(name, asked, policy)
+        },
+        narrowed=narrowed,
         read=policy.files.read,
-        # Outside a box a secret would lie open to whoever runs as the same user.
-        degraded=policy.allow_degraded and own.degraded and not own.secrets,
+        agents=policy.agents,
+        # Outside a box a secret would lie open to whoever runs as the same user, and an agent asks nobody.
+        degraded=policy.allow_degraded and own.degraded and not own.secrets and asked.kind != CODING,
         limits=msgspec.structs.replace(
             policy.limits, wall_seconds=min(policy.limits.wall_seconds, max(1, asked.wall_seconds))
         ),
@@ -131,7 +147,8 @@ def denials(asked: Asked, policy: Policy, now_ms: int) -> list[Denial]:
         if not _inside(parse_rule(text), bounds)
     ]
     out += [Denial("secrets", f"{name} {why}") for name in own.secrets if (why := _withheld(name, asked, policy))]
-    if trifecta(own, policy.secrets) and not policy.allow_trifecta:
+    out += _agent_denials(asked, policy)
+    if trifecta(own, policy.secrets) and not (policy.allow_trifecta or policy.narrow_trifecta):
         out.append(Denial("allow_trifecta", "it has private data, untrusted input and open egress at once"))
     return out
 
@@ -149,6 +166,29 @@ def trifecta(given: Scope, secrets: Mapping[str, Secret] | None = None) -> bool:
     hosts = [*given.hosts, *(secret.host for secret in named if secret.injected)]
     private = not given.public or any(not secret.injected for secret in named)
     return private and any(_open(parse_rule(text)) for text in hosts)
+
+
+def _narrowed(asked: Asked, policy: Policy) -> tuple[str, ...]:
+    """The rules for hosts and the secrets that such a job does without, where the policy would rather narrow it."""
+    own = asked.scope
+    if policy.allow_trifecta or not policy.narrow_trifecta or not trifecta(own, policy.secrets):
+        return ()
+    injected = {name: policy.secrets[name].host for name in own.secrets if name in policy.secrets}
+    opens = [name for name, host in injected.items() if host and _open(parse_rule(host))]
+    return (*(text for text in own.hosts if _open(parse_rule(text))), *opens)
+
+
+def _agent_denials(asked: Asked, policy: Policy) -> list[Denial]:
+    """What keeps a coding agent from working on the job here."""
+    name = asked.payload.get("agent")
+    if asked.kind != CODING or not isinstance(name, str):
+        return []
+    if name not in policy.agents:
+        return [Denial("agents", f"{name[:80]} does not work here")]
+    needed = policy.agents[name].secret
+    if needed and needed not in asked.scope.secrets:
+        return [Denial("agents", f"{name} needs the secret {needed}, which the job's scope does not name")]
+    return []
 
 
 def _withheld(name: str, asked: Asked, policy: Policy) -> str:

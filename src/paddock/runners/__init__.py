@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from paddock.runners import command, merge, noop, review, review_fix, review_resolve, test_run
+from paddock.runners import coding, command, merge, noop, review, review_fix, review_resolve, test_run
 from paddock.runners.base import Run, RunFailed, Runner, Sink, Stop, outcome, stopped
 from paddock.wire.messages import JobOrder, Outcome
 
@@ -11,6 +11,7 @@ INSTANT: Mapping[str, Callable[[JobOrder], Outcome]] = {"noop": noop.run}
 
 RUNNERS: Mapping[str, Runner] = {
     "command": command.run,
+    "code.agent": coding.run,
     "test.run": test_run.run,
     "change.merge": merge.run,
     "review.run": review.run,

@@ -33,6 +33,7 @@ async def run_boxed(
     env: Mapping[str, str] | None = None,
     way_out: int | None = None,
     files: Mapping[str, bytes] | None = None,
+    stdin: bytes | None = None,
 ) -> Ended:
     """Runs argv in the tree to its end.
 
@@ -47,6 +48,7 @@ async def run_boxed(
         way_out=way_out,
         ceiling=ceiling(job),
         files=files,
+        stdin=stdin,
         reports=True,
     )
     ended = await run_process(launch, job.order.limits, job.log, job.stop)

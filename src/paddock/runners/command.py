@@ -1,7 +1,8 @@
 """`command`: one argv in a boxed worktree; what it wrote becomes a change."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from paddock.runners.disk import FULL, watched
 from paddock.runners.lending import SEEN, laid, seen_in
 from paddock.runners.process import Ended
 from paddock.runners.way_out import LOST, way_out
-from paddock.sandbox import Bind, Egress
+from paddock.sandbox import Bind
 from paddock.wire.messages import ChangeReport, FileChange, JobOrder, Outcome
 from paddock.workspace import RepoCache, Snapshot, Worktree, collect, create, publish, remove
 from paddock.workspace.errors import NotProven
@@ -29,8 +30,37 @@ MOST_FILES = 500
 MOST_NAME_BYTES = 60_000
 
 
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """What a run starts: its argv, its variables, and the message of the change that comes of it."""
+
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    message: str
+    binds: Sequence[Bind] = ()
+    # What it reads on its standard input.
+    stdin: bytes | None = None
+    # How it is called where few words are said of it.
+    shown: str = ""
+
+
 async def run(job: Run) -> Outcome:
-    """Runs the argv, saves what it wrote whatever happened, and publishes it when it ended well and in scope."""
+    """Runs the payload's argv."""
+    return await carry_out(job, _given(job.order))
+
+
+def _given(order: JobOrder) -> Start:
+    """What a payload says of its start."""
+    argv, message = order.payload["argv"], order.payload.get("message")
+    return Start(
+        argv=argv,
+        env=kept(order.payload.get("env") or {}, rules=order.scope.commands is not None),
+        message=str(message)[:4_000] if message else f"{order.name}\n\n$ {' '.join(argv)[:500]}",
+    )
+
+
+async def carry_out(job: Run, start: Start) -> Outcome:
+    """Runs it, saves what it wrote whatever happened, and publishes it when it ended well and in scope."""
     order = job.order
     assert order.base is not None
     job.say("preparing its worktree")
@@ -40,24 +70,24 @@ async def run(job: Run) -> Outcome:
         create, cache, order.job, order.epoch, base, f"paddock/{order.job}", degraded=job.fence.degraded
     )
     try:
-        ended = await execute(job, tree)
+        ended = await execute(job, tree, start)
         job.say("saving what it wrote")
-        snapshot = await asyncio.to_thread(collect, tree, _message(order))
+        snapshot = await asyncio.to_thread(collect, tree, start.message)
     except BaseException:
         tree.release()  # kept on disk: the next sweep saves what is in it
         raise
     return await _conclude(job, cache, tree, ended, snapshot)
 
 
-async def execute(job: Run, tree: Worktree) -> Ended:
-    """Runs the argv beside a socket to its agent, which is gone when the run is."""
+async def execute(job: Run, tree: Worktree, start: Start | None = None) -> Ended:
+    """Runs the payload's argv, or `start`, beside a socket to its agent, which is gone when the run is."""
     order = job.order
+    start = start or _given(order)
     agent = tree.socket_dir()
     seen = agent.target if tree.record.contained else agent.source
-    rules = order.scope.commands is not None
     files, lent = laid(job)
     env = {
-        **kept(order.payload.get("env") or {}, rules=rules),
+        **start.env,
         **lent,
         "PADDOCK_SOCKET": str(seen / SOCKET),
         "PADDOCK_JOB": order.job,
@@ -65,20 +95,16 @@ async def execute(job: Run, tree: Worktree) -> Ended:
     }
     async with job.socket(agent.source):
         with way_out(job, contained=tree.record.contained) as egress:
-            return await _start(job, tree, env, agent, egress, files)
-
-
-async def _start(
-    job: Run, tree: Worktree, env: dict[str, str], agent: Bind, egress: Egress | None, files: Mapping[str, bytes]
-) -> Ended:
-    order = job.order
-    link = None
-    if egress is not None:
-        env, link = env | egress.env(), egress.theirs.fileno()
-    job.began()
-    job.say(f"running {' '.join(order.payload['argv'])[:80]}")
-    async with watched(job, tree.written):
-        return await run_boxed(job, tree, order.payload["argv"], binds=[agent], env=env, way_out=link, files=files)
+            if egress is not None:
+                env |= egress.env()
+            link = egress.theirs.fileno() if egress is not None else None
+            job.began()
+            job.say(f"running {start.shown or ' '.join(start.argv)[:80]}")
+            binds = [agent, *start.binds]
+            async with watched(job, tree.written):
+                return await run_boxed(
+                    job, tree, start.argv, binds=binds, env=env, way_out=link, files=files, stdin=start.stdin
+                )
 
 
 async def _conclude(job: Run, cache: RepoCache, tree: Worktree, ended: Ended, snapshot: Snapshot) -> Outcome:
@@ -157,11 +183,6 @@ def verdict_on(job: Run, ended: Ended, snapshot: Snapshot) -> Ending | None:
 
 def _stopped(job: Run) -> Ending:
     return lambda facts: stopped(job, **facts)
-
-
-def _message(order: JobOrder) -> str:
-    given = order.payload.get("message")
-    return str(given)[:4_000] if given else f"{order.name}\n\n$ {' '.join(order.payload['argv'])[:500]}"
 
 
 def _result(snapshot: Snapshot) -> dict[str, object]:

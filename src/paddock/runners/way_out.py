@@ -18,6 +18,10 @@ def way_out(job: Run, *, contained: bool) -> Iterator[Egress | None]:
     A run without a box has the host's network, and no proxy to go through.
     """
     lent = upstreams(job)
+    if job.fence.narrowed:
+        job.facts["narrowed"] = list(job.fence.narrowed)
+        text = f"paddock: egress: {', '.join(job.fence.narrowed)} left out, because it reads what outsiders wrote\n"
+        job.log.write(text.encode())
     if not (job.fence.hosts or lent) or not contained:
         yield None
         return

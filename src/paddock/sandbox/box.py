@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 
 from paddock.sandbox import cgroup, seccomp
-from paddock.sandbox.egress import PORT, entry_code
+from paddock.sandbox.egress import entry_code
+from paddock.sandbox.egress_upstream import PORT
 from paddock.sandbox.errors import NotContained, SandboxError
 from paddock.sandbox.launch import Launch, sealed
 from paddock.sandbox.limits import Ceiling, flags
@@ -77,6 +78,8 @@ class Box(msgspec.Struct, frozen=True, kw_only=True):
     files: Mapping[str, bytes] = {}
     label: str = ""  # names the run in every process of it, from the first one on
     cwd: Path = WORKSPACE
+    # What it reads on its standard input; nothing when None.
+    stdin: bytes | None = None
     # The far end of a run's `Egress`, for a box that has a way out.
     way_out: int | None = None
     ceiling: Ceiling = Ceiling()
@@ -243,7 +246,8 @@ def launch(box: Box, argv: Sequence[str]) -> Launch:
     vector += ["--", *_entry(box), *argv]
     links = () if box.way_out is None else (box.way_out,)
     fds = (args, calls, *data.values())
-    return Launch(vector, env={}, cwd=box.root, fds=fds, links=links, report=report, contained=True)
+    stdin = None if box.stdin is None else sealed("stdin", box.stdin)
+    return Launch(vector, env={}, cwd=box.root, fds=fds, links=links, report=report, stdin=stdin, contained=True)
 
 
 def started(report: bytes) -> bool:

@@ -21,9 +21,8 @@ from paddock.sandbox.egress_exchange import Exchange
 from paddock.sandbox.egress_hello import Hello
 from paddock.sandbox.egress_relay import Budget, Relay
 from paddock.sandbox.egress_request import MAX_HEAD, BadRequest, Target, parse
-from paddock.sandbox.egress_upstream import Asked, Upstream, for_upstream, read_head
+from paddock.sandbox.egress_upstream import PORT, Asked, Upstream, for_upstream, read_head
 
-PORT = 3128
 # Seconds: for a request, for a connection, of silence, and until the box has begun.
 HEAD_S, CONNECT_S, IDLE_S, OPEN_S = 10.0, 15.0, 300.0, 600.0
 MOST_CONNECTIONS = 128
@@ -262,7 +261,7 @@ class Egress:
         names = ("http_proxy", "https_proxy", "all_proxy")
         out = {each: url for name in names for each in (name, name.upper())}
         for upstream in self.upstreams.values():
-            out |= upstream.env(url)
+            out |= upstream.env()
         return {**out, "no_proxy": "localhost,127.0.0.1,::1", "NO_PROXY": "localhost,127.0.0.1,::1"}
 
 

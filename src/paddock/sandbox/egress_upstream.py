@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from paddock.core.secrets import NOT_ADDED, Secret
 from paddock.sandbox.egress_request import FIELD, BadRequest
 
+PORT = 3128
 PREFIX = "/up/"
 PLACEHOLDER = "the-proxy-adds-it"
 BLOCK = 64 << 10
@@ -26,6 +27,11 @@ _RIGHTS_WORDS = "authorization proxy-authorization cookie x-api-key api-key x-go
 # Fields that end with one connection.
 HOP = NOT_ADDED - {"host", "content-length"} | {"keep-alive", "proxy-connection"}
 _OWN = NOT_ADDED | HOP | {"accept-encoding", *_RIGHTS_WORDS.split()}
+
+
+def address(name: str) -> str:
+    """Where a run reaches the host of a secret."""
+    return f"http://127.0.0.1:{PORT}{PREFIX}{name}"
 
 
 @dataclass(frozen=True)
@@ -46,11 +52,11 @@ class Upstream:
         """Its host's port."""
         return int(self.secret.host.rpartition(":")[2])
 
-    def env(self, proxy: str) -> dict[str, str]:
+    def env(self) -> dict[str, str]:
         """Variables that lead programs through the proxy instead of to the host itself."""
         out = {}
         if self.secret.variable:
-            out[self.secret.variable] = f"{proxy}{PREFIX}{self.name}{self.secret.base}"
+            out[self.secret.variable] = address(self.name) + self.secret.base
         if self.secret.placeholder:
             out[self.secret.placeholder] = PLACEHOLDER
         return out

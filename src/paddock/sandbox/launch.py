@@ -34,12 +34,14 @@ class Launch:
         links: Sequence[int] = (),
         report: tuple[int, int] | None = None,
         user: User | None = None,
+        stdin: int | None = None,
         contained: bool,
     ) -> None:
         self.argv = tuple(argv)
         self.env = env
         self.cwd = cwd
-        self.fds = tuple(fds)
+        self.fds = (*fds, *([] if stdin is None else [stdin]))
+        self._stdin = subprocess.DEVNULL if stdin is None else stdin
         # Descriptors that are passed on but not read from their beginning, and whose owner closes them.
         self.links = tuple(links)
         # A pipe, its reading end first, through which the box says how far it came.
@@ -54,7 +56,7 @@ class Launch:
         options: dict[str, Any] = {
             "env": self.env,
             "cwd": str(self.cwd),
-            "stdin": subprocess.DEVNULL,
+            "stdin": self._stdin,
             "start_new_session": True,
             "pass_fds": (*self.fds, *self.links, *(self._report[1:] if self._report else ())),
         }

@@ -138,6 +138,7 @@ class Worktree:
         way_out: int | None = None,
         ceiling: Ceiling | None = None,
         files: Mapping[str, bytes] | None = None,
+        stdin: bytes | None = None,
         reports: bool = False,
     ) -> Launch:
         """`argv` ready to spawn on this worktree: in a box, or without one if it was created `degraded`.
@@ -146,7 +147,7 @@ class Worktree:
         """
         if self.record.contained:
             box = self.box(env, tools, binds, cwd, way_out, ceiling, files)
-            return launch(msgspec.structs.replace(box, reports=reports), argv)
+            return launch(msgspec.structs.replace(box, reports=reports, stdin=stdin), argv)
         home = self.path / "home"
         if not home.exists():
             job_dir(home)

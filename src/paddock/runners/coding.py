@@ -1,0 +1,58 @@
+"""`code.agent`: a coding agent works on a brief in a boxed worktree; what it wrote becomes a change.
+
+Its home is fresh and holds what the host's owner put there; its model is reached through the proxy, which adds the key.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from paddock.core import coding_agents
+from paddock.core.scope_env import kept
+from paddock.runners.base import Run, RunFailed
+from paddock.runners.command import Start, carry_out
+from paddock.sandbox import Bind
+from paddock.sandbox.box import HOME
+from paddock.sandbox.egress_upstream import PLACEHOLDER, address
+from paddock.wire.messages import Outcome
+
+_TEMPLATE = Path("/paddock/home")
+# Runs in the box: the owner's files become the run's own before the agent starts.
+_SETTLE = 'cp -R -- "$0/." "$HOME/" && exec "$@"'
+
+
+async def run(job: Run) -> Outcome:
+    """Starts the agent that the job names, as the policy of this host has it.
+
+    Raises: RunFailed when the policy has it no more, or a folder of its home is not there.
+    """
+    payload = job.order.payload
+    name = str(payload["agent"])
+    setup = job.fence.agents.get(name)
+    if setup is None:
+        raise RunFailed(f"the policy of this host has no agent {name} any more", code="policy_denied")
+    argv, brief = coding_agents.start(name, setup, str(payload["brief"]), str(payload.get("model") or ""))
+    binds = [_bind(source, Path(HOME) / target) for target, source in setup.cache.items()]
+    if setup.home:
+        binds.append(_bind(setup.home, _TEMPLATE))
+        argv = ["/bin/sh", "-c", _SETTLE, str(_TEMPLATE), *argv]
+    title = str(payload.get("message") or "") or f"{job.order.name}\n\n{str(payload['brief'])[:2_000]}"
+    env = _env(job, name, setup)
+    return await carry_out(job, Start(argv=argv, env=env, message=title, binds=binds, stdin=brief, shown=name))
+
+
+def _bind(source: str, target: Path) -> Bind:
+    if not Path(source).is_dir():
+        raise RunFailed(f"{source} of the policy is no folder", code="policy_denied")
+    return Bind(Path(source), target)
+
+
+def _env(job: Run, name: str, setup: coding_agents.Setup) -> dict[str, str]:
+    """The job's own variables, the profile's, the owner's, and the way to the model; the later win."""
+    profile = coding_agents.PROFILES.get(name)
+    given: dict[str, Any] = job.order.payload.get("env") or {}
+    env = kept(given, rules=job.order.scope.commands is not None)
+    if profile is not None:
+        env |= profile.env
+        if setup.secret:
+            env |= {profile.address: address(setup.secret) + profile.base, profile.key: PLACEHOLDER}
+    return env | dict(setup.env)
