@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 
 from gitnative.fleets import fleet_at, refs_of, remote_with
-from gitnative.taskfiles import task_text
+from gitnative.taskfiles import path_of, task_text
+from paddock.agent import sourced
+from paddock.agent.config import AgentConfig
 from paddock.gitnative import stalls
 from paddock.gitnative.claiming import Claimed, claim
 from paddock.gitnative.fleet import Agent
+from paddock.gitnative.selection import Filter
+from paddock.gitnative.source import GitSource, Work
+from paddock.sandbox import Containment, NotContained
 from support.repos import Repo
 from support.wait import wait_until
 
@@ -111,3 +116,36 @@ def test_a_whole_agent_works_from_the_remote_alone(traversable_tmp: Path) -> Non
     assert {"done/TASK-001", "done/TASK-002", "parked/TASK-003"} <= states
     assert "claims/TASK-004" not in states  # it does not say what to run
     assert not any("/agents/" in ref for ref in refs_of(repo))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's jobs run as another user, who may be kept out of a folder")
+def test_a_host_that_cannot_contain_starts_nothing_and_takes_the_blame(traversable_tmp: Path) -> None:
+    home, gate = traversable_tmp, traversable_tmp / "gate"
+    gate.mkdir()
+    repo = remote_with(home / "r.git", [])
+    words = ["run", "--source", "git", "--repo", str(repo.path), "--name", "host-1", "--home", str(home / "home")]
+    words += ["--work", str(gate / "work"), "--poll", "1s"]
+    agent = subprocess.Popen([PADDOCK, *words], stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until(lambda: any("/agents/" in ref for ref in refs_of(repo)), 60)
+        gate.chmod(0o700)
+        repo.commit({path_of("TASK-001"): task_text("TASK-001", run={"argv": ["true"]})}, "[ARCH] Add one task")
+        mark = "refs/paddock/open/shop/TASK-001/1.0"
+        wait_until(lambda: mark in refs_of(repo), 60, what=f"{mark} among the refs")
+    finally:
+        agent.terminate()
+        _, said = agent.communicate(timeout=60)
+    assert said.count("cannot contain jobs any more") == 1
+    assert mark in refs_of(repo)
+
+
+def test_an_agent_does_not_begin_where_boxes_do_not_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo, work = remote_with(tmp_path / "r.git", 1), tmp_path / "work"
+    probing = sys.modules["paddock.sandbox.probe"]  # the package gives the function of that name
+    monkeypatch.setitem(probing._known, work, Containment("none", False, "no namespaces", "type this"))
+    source = GitSource(fleet_at(repo, tmp_path / "home"), Agent(name="host-1"), Work(want=Filter()))
+    config = AgentConfig(state=tmp_path / "state", server="", name="host-1", work=work)
+    with pytest.raises(NotContained, match="no namespaces") as caught:
+        sourced.run(config, source, renew_s=60, poll_s=1)
+    assert caught.value.hint == "type this"
+    assert refs_of(repo) == {}

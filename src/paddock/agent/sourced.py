@@ -6,6 +6,7 @@ import logging
 import os
 import random
 import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Protocol
@@ -19,12 +20,14 @@ from paddock.agent.policy import LocalPolicy
 from paddock.core.errors import PaddockError, Stale
 from paddock.core.policy import Policy
 from paddock.runners import RUNNERS, Run, Stop
-from paddock.sandbox import probe
+from paddock.sandbox import NotContained, SandboxError, measure, probe
 from paddock.wire.messages import JobOrder, Outcome
 from paddock.workspace import recover
 
 _log = logging.getLogger("paddock.agent")
 SWEEP_S = 60.0
+# Seconds between two looks whether boxes hold: while they do, and while they do not.
+CANARY_S, AGAIN_S = 900.0, 60.0
 LOGS_KEPT = 200
 
 
@@ -85,6 +88,8 @@ class _Sourced:
         self._ending = asyncio.Event()
         self._stops: dict[tuple[str, int], Stop] = {}
         self._failed = False
+        # Whether it takes nothing because boxes do not hold, and has said so.
+        self._waits = False
         self._fault: PaddockError | None = None
 
     async def live(self) -> int:
@@ -93,16 +98,20 @@ class _Sourced:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end)
         await asyncio.to_thread(probe, self._config.work)
+        if not self._contains():
+            found = probe(self._config.work)
+            raise NotContained(f"this host cannot contain jobs: {found.reason}", hint=found.hint)
         await asyncio.to_thread(self._source.begin)
         sweeps = asyncio.create_task(self._sweeps(), name="sweep")
+        canaries = asyncio.create_task(self._canaries(), name="canaries")
         slots = [asyncio.create_task(self._slot(), name=f"slot-{number}") for number in range(self._config.slots)]
         drain = asyncio.create_task(self._drain(), name="drain")
         try:
             await asyncio.gather(*slots)
         finally:
-            for task in (sweeps, drain, *slots):
+            for task in (sweeps, canaries, drain, *slots):
                 task.cancel()
-            await asyncio.gather(sweeps, drain, *slots, return_exceptions=True)
+            await asyncio.gather(sweeps, canaries, drain, *slots, return_exceptions=True)
             with contextlib.suppress(PaddockError):
                 await asyncio.to_thread(self._source.leave)
         if self._fault is not None:
@@ -132,10 +141,37 @@ class _Sourced:
                     _log.warning(found.error, extra={"action": "sweep.kept", "job": found.job, "epoch": found.epoch})
             await asyncio.sleep(SWEEP_S * (0.75 + random.random() / 2))
 
+    def _contains(self) -> bool:
+        """Whether jobs can be boxed here, or need not be."""
+        with contextlib.suppress(PaddockError):  # a policy that cannot be read lets nothing start anyway
+            if self._config.allow_degraded and self._policy.current().allow_degraded:
+                return True
+        return probe(self._config.work).cls == "contained"
+
+    async def _canaries(self) -> None:
+        """Tries again and again whether boxes hold; a run that could not be boxed has tried it too."""
+        while True:
+            await asyncio.sleep((CANARY_S if self._contains() else AGAIN_S) * (0.9 + random.random() / 5))
+            await asyncio.to_thread(measure, self._config.work)
+
+    def _take(self) -> JobOrder | None:
+        """The next job, if jobs may start here at this moment."""
+        if not self._contains():
+            found = probe(self._config.work)
+            said = f"this host cannot contain jobs any more: {found.reason}"
+            if self._once:
+                raise NotContained(said, hint=found.hint)
+            if not self._waits:
+                _log.warning(said, extra={"action": "source.waits"})
+            self._waits = True
+            return None
+        self._waits = False
+        return self._source.take() if self._policy.opens(int(time.time() * 1_000)) else None
+
     async def _slot(self) -> None:
         while not self._ending.is_set():
             try:
-                order = await asyncio.to_thread(self._source.take)
+                order = await asyncio.to_thread(self._take)
             except PaddockError as error:
                 if self._once or not error.retryable:
                     # What runs in other slots is finished first.
@@ -164,6 +200,8 @@ class _Sourced:
             del self._stops[order.job, order.epoch]
             log.close()
             self._prune()
+        if outcome.code in ("not_capable", SandboxError.code):
+            await asyncio.to_thread(measure, self._config.work)
         self._failed = self._failed or outcome.status not in ("done", "returned")
         with_code = f"{order.name}: {outcome.status} {outcome.code} {outcome.detail}".strip()
         _log.info(with_code, extra={"action": "job.ended", "job": order.job, "epoch": order.epoch})

@@ -20,6 +20,8 @@ class Filter:
     min_priority: int = 0
     # Only those that say what to run.
     runnable: bool = False
+    # Keys that are left to others.
+    aside: frozenset[str] = frozenset()
 
 
 class Planner:
@@ -43,6 +45,8 @@ class Planner:
 
     def _wanted(self, stored: Stored, key: str, want: Filter) -> bool:
         task = stored.tasks[key]
+        if key in want.aside:
+            return False
         fits = (not want.project or task.project == want.project) and (not task.role or task.role == want.role)
         if want.runnable and not task.run:
             return False

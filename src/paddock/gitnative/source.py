@@ -1,6 +1,7 @@
 """Tasks of a git remote as jobs of an agent: claimed, turned into orders, told as done, failed or given back."""
 
 import contextlib
+import dataclasses
 import hashlib
 import re
 import secrets
@@ -20,6 +21,9 @@ from paddock.wire.messages import Base, JobOrder, Limits, Outcome
 
 _OTHER = re.compile(r"[^a-z0-9_-]+")
 DAY_MS = 86_400_000
+# Outcomes that tell of this host and not of the task: it goes back without a loss, and is left to others for a while.
+_OURS = ("not_capable", "sandbox", "policy_denied", "policy_unsafe", "remote_unreachable", "git_timeout")
+ASIDE_S = 600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +46,8 @@ class GitSource:
         self._agent = agent
         self._work = work
         self._keys: dict[str, str] = {}
+        # Tasks that did not fit this host, and until when by the steady clock they are left to others.
+        self._aside: dict[str, float] = {}
         # When the announcement was last made: one that stands still for too long is taken for a dead agent's.
         self._announced = 0.0
 
@@ -71,7 +77,9 @@ class GitSource:
         verbs = protocols.of(self._fleet)
         if self._agent.announced and time.monotonic() - self._announced > self._work.stall_minutes * 20:
             self._announce()
-        got = verbs.claim(self._fleet, self._agent, self._work.want)
+        self._aside = {key: until for key, until in self._aside.items() if until > time.monotonic()}
+        want = dataclasses.replace(self._work.want, aside=frozenset(self._aside))
+        got = verbs.claim(self._fleet, self._agent, want)
         if not isinstance(got, Claimed):
             verbs.release_stalled(self._fleet, self._agent, self._work.stall_minutes)
             if verbs is protocols.REFS and self._work.settle_at:
@@ -135,7 +143,9 @@ class GitSource:
             verbs.complete(self._fleet, self._agent, key, **told)
             return
         reason = f"{outcome.status}: {outcome.code} {outcome.detail}".strip()
-        if outcome.status in ("failed", "refused") and verbs is protocols.REFS:
+        if outcome.code in _OURS:
+            self._aside[key] = time.monotonic() + ASIDE_S
+        if outcome.status in ("failed", "refused") and outcome.code not in _OURS and verbs is protocols.REFS:
             holding.fail(self._fleet, self._agent, key, reason)
         else:
             verbs.release(self._fleet, self._agent, key, reason=reason)
