@@ -4,9 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from bench.git_servers import daemon, smart_http
 
 from gitnative.fleets import fleet_at, refs_of, remote_with
 from gitnative.taskfiles import path_of, task_text
@@ -93,6 +96,23 @@ def test_a_command_that_fails_gives_its_task_back(tmp_path: Path, code: int, sta
     repo = remote_with(tmp_path / "r.git", 1)
     assert start(repo, tmp_path / "h", "sh", "-c", f"exit {code}", beat="10m").wait(60) == code
     assert any(f"/{state}/" in ref for ref in refs_of(repo))
+
+
+@pytest.mark.parametrize("serve", [smart_http, daemon])
+def test_a_whole_agent_works_over_http_and_gits_own_port(
+    traversable_tmp: Path, serve: Callable[[Path], AbstractContextManager[str]]
+) -> None:
+    home = traversable_tmp
+    run = {"argv": ["sh", "-c", "echo one > one.txt"], "write": ["one.txt"]}
+    repo = remote_with(home / "served" / "r.git", [task_text("TASK-001", run=run)])
+    repo.git("config", "http.receivepack", "true")
+    with serve(repo.path.parent) as base:
+        words = ["run", "--source", "git", "--repo", f"{base}/r.git", "--name", "host-1", "--home", str(home / "home")]
+        done = subprocess.run([PADDOCK, *words, "--once"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    (branch,) = refs_of(repo, "refs/heads/paddock")
+    assert repo.show("one.txt", branch) == "one"
+    assert any("/done/" in ref for ref in refs_of(repo))
 
 
 def test_a_whole_agent_works_from_the_remote_alone(traversable_tmp: Path) -> None:

@@ -1,4 +1,4 @@
-"""Talking to a project's repository: a local path, file://, ssh or https."""
+"""Talking to a project's repository: a local path, file://, ssh, http, or git's own port."""
 
 import os
 import re
@@ -15,7 +15,7 @@ _UNREACHABLE = (
     *("Could not read from remote", "unable to access", "Could not resolve", "early EOF", "hung up"),
     *("could not read Username", "Authentication failed"),
 )
-_SCHEMES = ("ssh", "https", "http", "file")
+_SCHEMES = ("ssh", "https", "http", "git", "file")
 
 
 def check_url(url: str) -> str:
@@ -27,7 +27,7 @@ def check_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme in _SCHEMES and parts.hostname and not parts.hostname.startswith("-"):
         return url
-    raise BadInput(f"{url!r} is not a repository", hint="give a path, or a file://, ssh:// or https:// address")
+    raise BadInput(f"{url!r} is not a repository", hint="give a path, or a file://, ssh://, git:// or https:// address")
 
 
 def local_path(url: str) -> Path | None:
