@@ -20,6 +20,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "store": "migrate, check or move what is stored",
         "run": "run one agent",
         "activate": "give this machine's agent its identity",
+        "onboard": "set up this machine's first agent in the browser",
         "token": "mint, list or revoke activation tokens",
         "licence": "set, list or remove what bounds agents",
     },
