@@ -109,7 +109,7 @@ class House:
         key = base64.b64encode(secrets.token_bytes(32)).decode()
         await self.control.store.add_token(hashlib.sha256(token.encode()).hexdigest(), "ui", now, now + 60_000)
         agent: Agent = await self.control.store.redeem(hashlib.sha256(token.encode()).hexdigest(), key, name, now)
-        kinds = ("command", "noop", "test.run", "change.merge")
+        kinds = ("command", "noop", "test.run", "review.run", "change.merge")
         hello = Hello(
             name=name, version=version, kinds=kinds, capabilities=capabilities, slots=slots, containment="contained"
         )

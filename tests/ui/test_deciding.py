@@ -2,6 +2,8 @@
 
 from playwright.sync_api import Page, expect
 
+from paddock.control.reviews import set_rules
+from paddock.wire.messages import Outcome
 from ui.conftest import Watch
 from ui.fleet import Hand, House
 
@@ -16,6 +18,9 @@ DIFF = """diff --git a/tally/money.py b/tally/money.py
 """
 
 
+LENS = {"name": "lens", "argv": ["lens", "{findings}"]}
+
+
 def open_change(fleet: House) -> tuple[Hand, str]:
     """A project without checks with one change that waits for a person."""
     fleet.project()
@@ -25,8 +30,8 @@ def open_change(fleet: House) -> tuple[Hand, str]:
     return hand, fleet.propose(hand, job, DIFF)
 
 
-def test_a_change_is_found_read_and_approved(fleet: House, page: Page) -> None:
-    _, change = open_change(fleet)
+def test_a_change_is_found_read_approved_and_seen_to_merge(fleet: House, page: Page) -> None:
+    hand, change = open_change(fleet)
     page.goto("/")
     page.locator("[data-live=needs]").get_by_role("link", name="BUG-01").click()
     expect(page.locator(".diff .add")).to_have_text(
@@ -40,6 +45,11 @@ def test_a_change_is_found_read_and_approved(fleet: House, page: Page) -> None:
     assert fleet.get(f"/v1/changes/{change}")["approved_by"] == ["Ada Lovelace"]
     page.reload()
     expect(page.get_by_label("Your name")).to_have_value("Ada Lovelace")
+    expect(page.locator("[data-live=gate]")).to_contain_text("Number 1 in the merge queue")
+    (merge,) = fleet.beat(hand, want=1)
+    fleet.beat(hand, Outcome(job=merge.id, epoch=merge.epoch, status="done", result={"merged": "f" * 40}))
+    expect(page.get_by_role("heading", level=1)).to_contain_text("merged")
+    expect(page.locator("[data-live=head]")).to_contain_text("Merged as")
 
 
 def test_a_rejected_change_is_closed_with_its_note(fleet: House, page: Page) -> None:
@@ -52,6 +62,30 @@ def test_a_rejected_change_is_closed_with_its_note(fleet: House, page: Page) -> 
     expect(page.get_by_text("wrong <b>rounding</b>").first).to_be_visible()
     expect(page.get_by_role("button", name="Approve")).to_have_count(0)
     assert fleet.get(f"/v1/changes/{change}")["state"] == "rejected"
+
+
+def test_a_change_is_asked_more_of_and_goes_on(fleet: House, page: Page) -> None:
+    hand, change = open_change(fleet)
+    fleet.do(set_rules(fleet.control, "ledger", {"rules": {"tools": [LENS], "resolver": {}}, "by": "ann"}))
+    (look,) = fleet.beat(hand, want=1)
+    found = {"reviewer": "lens", "rule": "rounding", "path": "tally/money.py", "line": 2, "severity": "high"}
+    told = {"commit": fleet.get(f"/v1/changes/{change}")["head"], "reviewers": [{"name": "lens", "ran": True}]}
+    result = {**told, "findings": [{**found, "message": "cents are lost"}]}
+    fleet.beat(hand, Outcome(job=look.id, epoch=look.epoch, status="done", result=result))
+    page.goto(f"/changes/{change}")
+    # The finding stands right behind its line, and leads to its row.
+    line = page.locator(".diff > span.add", has_text="cents = sum")
+    expect(line.locator("xpath=following-sibling::*[1]")).to_have_text("high cents are lost lens/rounding")
+    expect(line.locator(".k")).to_have_text(["for", "in"])
+    page.get_by_label("Your name").fill("Ada")
+    page.get_by_label("Note").fill("round half up")
+    page.get_by_role("button", name="Ask for changes").click()
+    expect(page.locator("[data-live=gate]")).to_contain_text("what was asked for is being done")
+    expect(page.locator("[data-live=gate]")).to_contain_text("Ada asked for changes")
+    page.get_by_label("Your name").fill("Ada")
+    page.get_by_role("button", name="Run checks again").click()
+    expect(page.locator("[data-live=evidence]")).to_contain_text("review-BUG-01 ready")
+    assert fleet.get("/v1/jobs/resolve-BUG-01")["payload"]["brief"].endswith("round half up")
 
 
 def test_a_refusal_is_said_beside_the_button(fleet: House, page: Page, watch: Watch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from paddock.core.states import AttemptState, ChangeState, JobState
-from paddock.web import page_diff, render, svg
+from paddock.web import page_colour, page_diff, render, svg
 from paddock.web.page_words import SENTENCES, sentence
 
 SRC = Path(__file__).parents[2] / "src" / "paddock"
@@ -55,18 +55,37 @@ def test_content_that_looks_like_a_header_stays_content() -> None:
     )
     first, second = page_diff.parse(text).files
     assert (first.path, first.added, first.removed) == ("a b/a.txt", 1, 1)
-    assert [kind for kind, _ in first.lines] == ["hunk", "del", "add", "ctx"]
-    assert (second.path, second.lines) == ("y", [("note", "rename to y")])
+    assert [line.kind for line in first.lines] == ["hunk", "del", "add", "ctx"]
+    assert (second.path, [(line.kind, line.text) for line in second.lines]) == ("y", [("note", "rename to y")])
 
 
-@pytest.mark.parametrize("line", ["+", "+" + '"' * 90, "+" + "\u202e" * 90, "+" + "x" * 9_000])
+@pytest.mark.parametrize("line", ["+", "+" + "1 " * 150, "+" + '"' * 90, "+" + "\u202e" * 90, "+" + "x" * 9_000])
 def test_a_diff_never_outgrows_its_page(line: str) -> None:
-    head = "diff --git a/a b/a\n@@ -0,0 +1,9999 @@\n"
+    head = "diff --git a/a.py b/a.py\n@@ -0,0 +1,9999 @@\n"
     diff = page_diff.parse(head + f"{line}\n" * 9_999)
     assert diff.cut
     data = {"diff": {"files": diff.files, "cut": True, "address": "/"}, "twin": ""}
     macro = render._pages.from_string('{% import "_parts.html" as parts with context %}{{ parts.show_diff(diff) }}')
     assert 20_000 < len(macro.render(data)) < 80_000
+
+
+def test_findings_stand_at_their_lines_and_open_what_is_folded() -> None:
+    text = "diff --git a/a.py b/a.py\n@@ -1,2 +5,200 @@\n ctx\n-old\n" + "+x = 1  # why\n" * 199
+    found = [
+        {"path": "a.py", "line": line, "state": state} for line, state in ((7, "open"), (8, "fixed"), (999, "open"))
+    ]
+    [file] = page_diff.parse(text, found).files
+    assert ([line.number for line in file.lines[:5]], file.folded) == ([0, 5, 0, 6, 7], False)
+    assert ([len(line.findings) for line in file.lines[3:6]], len(file.findings)) == ([0, 1, 0], 1)
+    assert file.lines[4].parts == [("", "+"), ("", "x = "), ("n", "1"), ("", "  "), ("c", "# why")]
+    [file] = page_diff.parse(text.replace("a.py", "a.unknown")).files
+    assert (file.folded, file.lines[4].parts) == (True, [("", "+"), ("", "x = 1  # why")])
+
+
+@pytest.mark.parametrize("path", ["a.py", "a.ts", "a.sql", "a.yaml", "a.json", "a.sh", "Makefile"])
+def test_coloured_parts_are_the_line(path: str) -> None:
+    for line in ("", "'", 'def f(): return "a\\"b" # 1', "/* a */ let x = `b`; // c", "select 1 -- \u202e", " * doc"):
+        assert "".join(text for _, text in page_colour.parts(path, line)) == line
 
 
 def test_marks_and_spans() -> None:

@@ -1,7 +1,7 @@
 """What each page shows, gathered from the control plane; its `.json` twin gives out the same."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -26,6 +26,8 @@ JOB_JOURNAL_ROWS = 60
 AGENT_ROWS = 80
 # Bytes of a diff that are read for a page.
 DIFF_BYTES = 256 * 1024
+# Findings that are shown in their places.
+MOST_FINDINGS = 100
 # Bytes of the latest log that are part of the page; the script and the raw link give the rest.
 LOG_TAIL = 16_000
 # For so long after an attempt's end more of its log may arrive.
@@ -149,11 +151,11 @@ async def _log(control: Control, found: Mapping[str, Any], epoch: int) -> Data:
     }
 
 
-async def _diff(control: Control, ref: str) -> Data:
-    """What a change writes, by file."""
+async def _diff(control: Control, ref: str, findings: Sequence[Mapping[str, Any]] = ()) -> Data:
+    """What a change writes, by file, with what was found in it."""
     change = await control.store.change(ref)
     data = await control.logs.read(*change.diff_of, "diff", 0, DIFF_BYTES)
-    diff = page_diff.parse(data.decode(errors="replace"))
+    diff = page_diff.parse(data.decode(errors="replace"), findings[:MOST_FINDINGS])
     return {
         "files": diff.files,
         "cut": diff.cut or len(data) == DIFF_BYTES,
@@ -212,6 +214,6 @@ async def change(control: Control, request: Request) -> Data:
     found = await views.change(control, request.path_params["ref"])
     return {
         "change": found,
-        "diff": await _diff(control, found["id"]),
+        "diff": await _diff(control, found["id"], (found["review"] or {}).get("findings", ())),
         "may": {"decide": ChangeState(found["state"]) in OPEN_CHANGES},
     }
