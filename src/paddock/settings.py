@@ -74,6 +74,10 @@ class Settings:
     )
     bus: str = _row("", "address of the bus, redis://… or postgresql://…; the store's database when empty", "server")
     keys: "Path" = _row("", "directory of the signing keys that all replicas share; <home>/keys when empty", "server")
+    signer: str = _row("", "socket of a signer that runs on its own; one beside the control plane when empty", "server")
+    maximum: "Path" = _row(
+        "/etc/paddock/maximum.toml", "the most that the signer signs; a file that only its owner can write", "server"
+    )
     beat_seconds: float = _row(60.0, "seconds between an agent's beats", "server", flag="--beat", low=0.05)
     lease_seconds: float = _row(
         0.0, "seconds a lease lasts without a beat; 0: three beats", "server", flag="--lease", low=0

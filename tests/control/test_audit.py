@@ -17,8 +17,9 @@ from paddock.control.keys import open_keys
 from paddock.control.plane import Control
 from paddock.store.conformance.bench import NOW, Bench
 from paddock.store.postgres.driver import PostgresStore
-from paddock.wire.keys import Verifier
+from paddock.wire import rotation
 from support.fleet import Fleet
+from support.signers import signer_of
 from support.wait import wait_until
 
 
@@ -143,16 +144,17 @@ async def test_postgresql_is_verified_alike(postgres: str, tmp_path: Path) -> No
         bench = Bench(store)
         await bench.project()
         await bench.submit({"id": "a"}, {"id": "b"})
-        ring = await open_keys(tmp_path, store, NOW)
+        ring = await open_keys(signer_of(tmp_path), store, NOW)
         control = Control(tmp_path, store, ring, 60_000, 0)
         assert not await audit.seal(control)
-        keys = {ring.directive.keyid: Verifier(ring.directive.public, "directive")}
+        keys = rotation.ever(ring.keys)
         assert (await audit.verify(store, keys, [])).fault is None
         with psycopg.connect(postgres, autocommit=True) as link:
             link.execute("UPDATE journal SET type = 'job.done' WHERE seq = 2")
         fault = (await audit.verify(store, keys, [])).fault
         assert fault is not None
         assert (fault.seq, fault.what) == (2, "edited")
+        await control.keys.signing.close()
         await control.bus.close()
     finally:
         await store.close()

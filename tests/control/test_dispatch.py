@@ -10,6 +10,7 @@ import pytest
 from paddock.control import dispatch
 from paddock.control.plane import Control
 from paddock.control.submit import add_project, submit
+from support.signers import signer_of
 
 LANE = "shop|noop|"
 
@@ -17,7 +18,7 @@ LANE = "shop|noop|"
 @asynccontextmanager
 async def opened(home: Path) -> AsyncIterator[Control]:
     """A control plane with one project, which nothing drives."""
-    control = await Control.open(home)
+    control = await Control.open(home, signer=signer_of(home))
     try:
         await add_project(control, {"name": "shop", "repo": "/srv/shop.git", "branch": "main"})
         yield control

@@ -20,6 +20,7 @@ from paddock.core.errors import BadInput
 from paddock.wire.topics import PAGE
 from support.fleet import PATIENCE, Fleet
 from support.light import Light, done
+from support.signers import signer_of
 from support.wait import wait_until
 
 PATH = "/v1/topics/paddock.jobs"
@@ -133,7 +134,7 @@ def test_what_cannot_be_asked_is_named(plane: Fleet) -> None:
 
 
 async def test_all_who_follow_hear_the_same_whatever_they_share(tmp_path: Path) -> None:
-    control = await Control.open(tmp_path)
+    control = await Control.open(tmp_path, signer=signer_of(tmp_path))
     try:
         await add_project(control, {"name": "p", "repo": "/p", "branch": "main", "checks": []})
         start = await job_news.last(control)

@@ -22,6 +22,7 @@ from paddock.web.server import listen, serve
 from support.fleet import Process
 from support.light import Light, Refused, done
 from support.places import free_port, make_traversable, remove_tree
+from support.signers import signer_of
 from support.wait import wait_until
 
 
@@ -40,7 +41,7 @@ class Stalled:
         assert self._up.wait(40)
 
     async def _main(self) -> None:
-        self.control = await Control.open(self._home, beat_ms=1_000)
+        self.control = await Control.open(self._home, signer=signer_of(self._home), beat_ms=1_000)
         sock = listen("127.0.0.1", self.port)
         self._task = asyncio.ensure_future(serve(self.control, sock, self._up.set))
         await asyncio.gather(self._task, return_exceptions=True)

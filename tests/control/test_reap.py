@@ -10,10 +10,11 @@ from paddock.control import reap
 from paddock.control.plane import Control
 from paddock.control.reap import Reaper
 from paddock.store.engine import StoreUnavailable
+from support.signers import signer_of
 
 
 async def test_a_round_that_fails_is_not_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    control = await Control.open(tmp_path)
+    control = await Control.open(tmp_path, signer=signer_of(tmp_path))
     real, again = control.store.expire, asyncio.Event()
 
     async def room_again(now: int) -> Sequence[str]:
@@ -39,7 +40,7 @@ async def test_a_round_that_fails_is_not_the_last(tmp_path: Path, monkeypatch: p
 
 async def test_a_reaper_that_rests_is_drawn_near_by_a_lease(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reap, "REST_S", 3_600.0)
-    control = await Control.open(tmp_path, beat_ms=36_000_000)
+    control = await Control.open(tmp_path, signer=signer_of(tmp_path), beat_ms=36_000_000)
     rests, cared = asyncio.Event(), asyncio.Event()
     set_alarm = control.alarm.set
 

@@ -25,11 +25,13 @@ from paddock.control.reap import Reaper
 from paddock.control.replica import Replica
 from paddock.control.submit import add_project, submit
 from paddock.core.errors import StaleSession, Unauthorised
+from paddock.signer.folder import Folder
 from paddock.store.sqlite.driver import SqliteStore
 from paddock.wire.envelope import unseal
-from paddock.wire.keys import Signer, Verifier
+from paddock.wire.keys import Signer
 from paddock.wire.messages import Beat, Directive, Held, Hello, Outcome, Reply, encode
 from paddock.wire.signing import sign
+from support.signers import signer_of
 
 QUICK = Pace(changed=0.02)
 JOB = {"project": "shop", "jobs": [{"id": "one", "kind": "noop", "payload": {}}]}
@@ -44,7 +46,7 @@ class Apart:
 
     async def replica(self, bus: Bus | None = None) -> Control:
         """One more."""
-        keys = await open_keys(self.folder / "keys", self.store, Clock().now())
+        keys = await open_keys(signer_of(self.folder), self.store, Clock().now())
         control = Control(self.folder / f"home-{len(self.all)}", self.store, keys, 60_000, 180_000)
         control.bus = bus or MemoryBus()
         control.replica = Replica(control, await self.store.pulse())
@@ -62,6 +64,7 @@ async def on_one_store(folder: Path) -> AsyncIterator[Apart]:
         yield apart
     finally:
         for control in apart.all:
+            await control.keys.signing.close()
             await control.bus.close()
         await store.close()
 
@@ -71,7 +74,7 @@ class Hand:
 
     def __init__(self, agent: str, key: Signer, control: Control) -> None:
         self.agent, self.key = agent, key
-        self.directive = control.directive_key
+        self.directive = control.keys.verifier("directive")
         self.boot()
 
     @classmethod
@@ -102,7 +105,7 @@ class Hand:
     def told(self, reply: Reply) -> Directive:
         """What a reply orders."""
         assert reply.directive is not None
-        key = Verifier(self.directive.public, "directive")
+        key = self.directive
         return msgspec.json.decode(unseal(reply.directive, "directive", {key.keyid: key}, "directive"), type=Directive)
 
 
@@ -282,16 +285,11 @@ async def test_a_clock_that_is_wrong_follows_the_stores_and_never_goes_back() ->
 async def test_a_store_is_served_with_its_own_keys_only(tmp_path: Path) -> None:
     async with on_one_store(tmp_path) as apart:
         await apart.replica()
-        with pytest.raises(OtherKeys, match=r"does not exist"):
-            await open_keys(tmp_path / "elsewhere", apart.store, 1)
-        assert not (tmp_path / "elsewhere").exists()
-        other = await SqliteStore.open(tmp_path / "other.db")
-        try:
-            await open_keys(tmp_path / "elsewhere", other, 1)
-        finally:
-            await other.close()
-        with pytest.raises(OtherKeys, match="other keys than"):
-            await open_keys(tmp_path / "elsewhere", apart.store, 1)
+        with pytest.raises(OtherKeys, match="and there are no keys in"):
+            await open_keys(signer_of(tmp_path / "elsewhere"), apart.store, 1)
+        Folder(tmp_path / "elsewhere" / "keys").load(make=True)
+        with pytest.raises(OtherKeys, match="and the signer has job-"):
+            await open_keys(signer_of(tmp_path / "elsewhere"), apart.store, 1)
 
 
 async def test_bearers_are_good_on_every_replica(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from paddock.control.submit import add_project
 from paddock.core.errors import BadInput, Conflict, NotFound
 from paddock.store.records import JobFilter
 from support.fleet import Fleet
+from support.signers import signer_of
 from support.wait import wait_until
 
 BATCH = {"project": "shop", "jobs": [{"id": "tick", "kind": "noop", "payload": {}}]}
@@ -88,13 +89,13 @@ def test_the_command_line_adds_lists_and_removes(plane: Fleet) -> None:
 
 
 async def test_what_was_due_during_an_outage_is_made_good_once(tmp_path: Path) -> None:
-    control = await Control.open(tmp_path)
+    control = await Control.open(tmp_path, signer=signer_of(tmp_path))
     try:
         await add_project(control, {"name": "shop", "repo": "/srv/shop.git", "branch": "main"})
         made = await schedules.add(control, {"every": 60, "batch": BATCH})
     finally:
         await control.close()
-    control = await Control.open(tmp_path)
+    control = await Control.open(tmp_path, signer=signer_of(tmp_path))
     try:
         later = made.next_at + 500 * MINUTE + 7
         for _ in range(3):

@@ -19,6 +19,7 @@ from paddock.wire.keys import Signer
 from paddock.wire.messages import Activated, Activation, encode
 from paddock.wire.signing import sign
 from support.fleet import PADDOCK, Fleet
+from support.signers import signer_of
 
 RACERS, RACES = 32, 40
 
@@ -30,7 +31,7 @@ def request(token: str, number: int) -> tuple[str, bytes]:
 
 
 async def test_of_many_who_redeem_a_token_at_once_one_wins(tmp_path: Path) -> None:
-    control = await Control.open(tmp_path)
+    control = await Control.open(tmp_path, signer=signer_of(tmp_path))
     try:
         for race in range(RACES):
             token = (await tokens.mint(control, {"label": f"race-{race}"}))["token"]
@@ -49,7 +50,7 @@ async def test_of_many_who_redeem_a_token_at_once_one_wins(tmp_path: Path) -> No
 
 
 async def test_a_token_is_good_where_and_while_it_was_meant_to_be(tmp_path: Path) -> None:
-    control = await Control.open(tmp_path)
+    control = await Control.open(tmp_path, signer=signer_of(tmp_path))
     try:
         there = (await tokens.mint(control, {"network": "10.1.0.0/16"}))["token"]
         for address in ("10.2.0.1", "", "::1", "nonsense"):

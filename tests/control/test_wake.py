@@ -19,6 +19,7 @@ from paddock.wire.messages import Reply
 from paddock.wire.signing import AGENT_HEADER, SIGNATURE_HEADER, sign
 from support.light import Light
 from support.places import free_port
+from support.signers import signer_of
 from support.wait import wait_until
 
 
@@ -55,7 +56,7 @@ class Plane:
 
 @asynccontextmanager
 async def plane(home: Path) -> AsyncIterator[Plane]:
-    control, port = await Control.open(home), free_port()
+    control, port = await Control.open(home, signer=signer_of(home)), free_port()
     sock, up = listen("127.0.0.1", port), asyncio.Event()
     serving = asyncio.create_task(serve(control, sock, up.set))
     try:

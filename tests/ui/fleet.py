@@ -22,6 +22,7 @@ from paddock.web.app import create_app
 from paddock.web.server import listen
 from paddock.wire.messages import ChangeReport, FileChange, Held, Hello, Outcome
 from support.places import free_port
+from support.signers import signer_of
 
 T = TypeVar("T")
 
@@ -57,7 +58,7 @@ class House:
         assert up.wait(20), "the control plane did not start"
 
     async def _serve(self, up: threading.Event) -> None:
-        self.control = await Control.open(self.home)
+        self.control = await Control.open(self.home, signer=signer_of(self.home))
         sock = listen("127.0.0.1", self.port)
         config = uvicorn.Config(
             create_app(self.control), lifespan="off", log_level="warning", timeout_graceful_shutdown=1

@@ -34,6 +34,7 @@ REFUSALS: Mapping[str, str] = {
     "draining": "the agent is shutting down",
     "bad_payload": "the payload does not fit its kind",
     "out_of_scope": "its scope does not cover what it asks for, or cannot be held here",
+    "above_maximum": "the control plane's signer has not signed it: it asks for more than the maximum scope there",
     "policy_denied": "the policy of this host does not allow it; the detail names the rule",
     "policy_quiet_hours": "the policy of this host keeps these hours quiet",
     "not_licensed": "the agent's licence does not cover it, has expired, or is bound to another host",

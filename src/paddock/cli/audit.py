@@ -74,13 +74,11 @@ def _verify(found: argparse.Namespace) -> int:
 
 
 def _own_keys(folder: Path) -> "dict[str, Verifier]":
-    from paddock.wire.keys import Verifier, load_or_make
+    from paddock.signer.folder import read_ring
+    from paddock.wire.rotation import ever
 
-    path = folder / "directive.key"
-    if not path.exists():
-        return {}
-    key = load_or_make(path, "directive")
-    return {key.keyid: Verifier(key.public, "directive")}
+    ring = read_ring(folder)
+    return ever(ring.keys) if ring is not None else {}
 
 
 def _witness(path: Path, keys: "dict[str, Verifier]") -> "tuple[Checkpoint, dict[str, Verifier]]":

@@ -23,6 +23,7 @@ def main(verb: str, words: list[str]) -> int:
     # Where agents would work: for root that may lie elsewhere than where the setting points.
     held = probe(workspace_root(settings.work) if settings.work.is_dir() else None)
     git = _version("git")
+    answers, signs = _control_plane(found)
     facts = {
         "paddock": __version__,
         "python": sys.version.split()[0],
@@ -35,7 +36,8 @@ def main(verb: str, words: list[str]) -> int:
         "runs_as": job_user().uid,
         "bounds": cgroup.available(),
         **_policy(settings.policy),
-        "control_plane": _control_plane(found),
+        "control_plane": answers,
+        "signer": signs,
     }
     if found.json:
         out.dump(facts)
@@ -82,6 +84,7 @@ def _show(facts: dict[str, object]) -> None:
             else "each process by itself: no control groups for us here",
             "policy": facts["policy_problem"] or facts["policy"] or "none: the standard one holds",
             "control plane": facts["control_plane"],
+            **({"signer": facts["signer"]} if facts["signer"] else {}),
         }
     )
     if facts["hint"]:
@@ -101,11 +104,19 @@ def _version(program: str) -> str:
     return done.stdout.strip().split(" ")[-1]
 
 
-def _control_plane(found: argparse.Namespace) -> str:
-    """What answers, in words; that nothing does is no illness of this host."""
+def _control_plane(found: argparse.Namespace) -> tuple[str, str]:
+    """What answers and who signs there, in words; that nothing does is no illness of this host."""
     api = args.api_of(found)
     try:
         health = api.get("/v1/health")
     except PaddockError as error:
-        return error.message
-    return f"{api.server}, version {health.get('version')}"
+        return error.message, ""
+    return f"{api.server}, version {health.get('version')}", _signer(health.get("signer") or {})
+
+
+def _signer(signer: dict[str, object]) -> str:
+    if signer.get("trouble"):
+        return f"{out.plain(signer['trouble'])}: jobs wait"
+    if signer.get("apart"):
+        return f"a process of its own user, uid {signer.get('uid')}"
+    return "a process that the control plane's user can get at: see how-to/keys.md, Set the signer apart"

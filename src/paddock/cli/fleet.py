@@ -8,6 +8,7 @@ def main(verb: str, words: list[str]) -> int:
     found = args.read(args.for_verb(verb, "paddock fleet"), words)
     api = args.api_of(found)
     fleet = api.get("/v1/fleet")
+    trouble = fleet["signer"]["trouble"]
     if found.json:
         out.dump(fleet)
         return 0
@@ -21,6 +22,7 @@ def main(verb: str, words: list[str]) -> int:
             "jobs": _counts(fleet["jobs"]) or "none yet",
             "changes": _counts(fleet["changes"]) or "none yet",
             "versions": _counts(fleet["versions"]),
+            **({"signer": out.paint(f"{out.plain(trouble)}: jobs wait", "red")} if trouble else {}),
         }
     )
     return 0

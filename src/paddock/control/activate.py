@@ -7,8 +7,8 @@ from paddock.control import anomalies
 from paddock.control.plane import Control
 from paddock.control.tokens import digest
 from paddock.core.errors import BadInput, Unauthorised
-from paddock.wire.keys import Signer, Verifier
-from paddock.wire.messages import Activated, Activation, ControlKey, Decoder
+from paddock.wire.keys import Verifier
+from paddock.wire.messages import Activated, Activation, Decoder
 from paddock.wire.signing import verify
 
 _decoder = Decoder(Activation)
@@ -42,10 +42,7 @@ async def activate(control: Control, signature: str, body: bytes, address: str =
     return Activated(
         agent=agent.id,
         generation=agent.generation,
-        keys=tuple(_public(key) for key in (control.job_key, control.directive_key)),
+        keys=control.keys.keys,
         server_time=now,
+        followed=len(control.keys.chain),
     )
-
-
-def _public(key: Signer) -> ControlKey:
-    return ControlKey(keyid=key.keyid, role=key.role, key=base64.b64encode(key.public).decode())

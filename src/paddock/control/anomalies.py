@@ -15,8 +15,8 @@ from paddock.store.anomalies import Anomaly
 from paddock.store.base import Fate
 from paddock.store.records import Agent
 from paddock.wire import standing
-from paddock.wire.envelope import Envelope
-from paddock.wire.messages import Finding
+from paddock.wire.messages import Finding, encode
+from paddock.wire.signer import Statement
 
 
 async def notice(control: Control, type_: str, agent: str, **facts: object) -> None:
@@ -48,8 +48,8 @@ def _moved(control: Control, agent: Agent | None) -> None:
     control.bus.wake([agent.id])
 
 
-def order(control: Control, agent: Presence) -> Envelope:
-    """The signed word on where an agent stands."""
+def order(control: Control, agent: Presence) -> Statement:
+    """The word on where an agent stands, to be signed."""
     body = standing.Order(
         agent=agent.agent,
         agent_key=agent.verifier.keyid,
@@ -59,7 +59,7 @@ def order(control: Control, agent: Presence) -> Envelope:
         reason=agent.standing_reason[:400],
         at=control.clock.now(),
     )
-    return standing.sign(body, control.directive_key)
+    return Statement("standing", encode(body))
 
 
 async def told(control: Control, agent: Presence, findings: Sequence[Finding]) -> None:

@@ -40,7 +40,7 @@ async def seal(control: Control) -> bool:
         control.checkpoint = _envelope(last) if last else None
         return False
     sealed = await asyncio.to_thread(chain.seal, before, rows, control.clock.now())
-    checkpoint = audit.sign(sealed, control.directive_key)
+    checkpoint = await control.keys.seal(audit.body(sealed), "checkpoint")
     if await store.add_seal(Kept(sealed, msgspec.json.encode(checkpoint).decode())):
         control.checkpoint = checkpoint
     return len(rows) == chain.BATCH

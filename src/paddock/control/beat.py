@@ -5,8 +5,8 @@ import asyncio
 import msgspec
 
 from paddock import __version__
-from paddock.control import anomalies, fingerprints, licences, offer, rolling
-from paddock.control.dispatch import consume, lanes_for, orders
+from paddock.control import anomalies, fingerprints, licences, offer, rolling, words
+from paddock.control.dispatch import consume, lanes_for
 from paddock.control.plane import Control
 from paddock.control.presence import Presence
 from paddock.core import schedule
@@ -14,7 +14,6 @@ from paddock.core.errors import Conflict, StaleSession, Unauthorised
 from paddock.core.versions import newer
 from paddock.store.base import Fate
 from paddock.store.records import Agent, BeatIn, BeatOut, SessionStart
-from paddock.wire.envelope import Envelope, seal
 from paddock.wire.messages import Ack, Beat, Check, Decoder, Directive, Reply, Stop, encode
 from paddock.wire.signing import verify
 
@@ -78,7 +77,10 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
     elif given.nonce and given.session == agent.session:
         state = await rolling.roll(control, agent, given)
     if state is None:  # one of two with the same state; which is the right one, a person decides
-        return encode(Reply(now=now, next_ms=control.beat_ms, standing=anomalies.order(control, agent)))
+        told_off = await words.signed(control, agent, standing=anomalies.order(control, agent))
+        return encode(
+            Reply(now=now, next_ms=control.beat_ms, standing=told_off.standing, keys=words.owed(control, given))
+        )
     if given.hello is not None or given.session != agent.session:
         told = await _greet(control, agent, given, now)
         given = msgspec.structs.replace(given, outcomes=())
@@ -106,21 +108,26 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
         update = __version__ if newer(__version__, agent.version) else ""
     if control.replica is not None and out:
         await control.replica.know(job.project for job in out.granted)
-    jobs, manifest = orders(control, agent, out.granted) if out and out.granted else ((), None)
     standing, agent.standing_due = anomalies.order(control, agent) if agent.standing_due else None, False
+    said = await words.signed(control, agent, out.granted if out else (), _directive(agent, given, out, told), standing)
+    if standing is not None and said.standing is None:
+        agent.standing_due = True
+    if said.refused:
+        await words.refuse(control, agent, given, said.refused)
     reply = Reply(
         now=now,
         next_ms=schedule.spread(interval, chance) if given.hello else schedule.jittered(interval, chance),
         bearer=bearer,
-        jobs=jobs,
-        manifest=manifest,
-        directive=_directive(control, agent, given, out, told),
+        jobs=said.jobs,
+        manifest=said.manifest,
+        directive=said.directive,
         checkpoint=checkpoint,
         state=state,
-        standing=standing,
+        standing=said.standing,
         licence=licence,
         waits=agent.unlicensed,
         update=update,
+        keys=words.owed(control, given),
     )
     return encode(reply)
 
@@ -222,14 +229,13 @@ async def _business(control: Control, agent: Presence, given: Beat, now: int) ->
     return out
 
 
-def _directive(
-    control: Control, agent: Presence, given: Beat, out: BeatOut | None, told: list[Fate]
-) -> Envelope | None:
+def _directive(agent: Presence, given: Beat, out: BeatOut | None, told: list[Fate]) -> bytes:
+    """The body of a directive, to be signed; empty where there is nothing to say."""
     acks = (*told, *(out.acks if out else ()))
     stops = out.stops if out else ()
     drain = agent.draining and not given.draining
     if not (acks or stops or drain):
-        return None
+        return b""
     body = Directive(
         agent=agent.agent,
         session=given.session,
@@ -238,4 +244,4 @@ def _directive(
         stops=tuple(Stop(job=job, epoch=epoch, why=why) for job, epoch, why in stops),
         drain=drain,
     )
-    return seal(encode(body), "directive", control.directive_key)
+    return encode(body)

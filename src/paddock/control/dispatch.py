@@ -1,4 +1,4 @@
-"""Who takes what: lanes matched to agents, agents woken, jobs addressed and signed."""
+"""Who takes what: lanes matched to agents, agents woken, jobs addressed."""
 
 import secrets
 import time
@@ -11,8 +11,7 @@ from paddock.control.plane import CARE_S, Control
 from paddock.control.presence import Presence, Profile
 from paddock.core import kinds, matching
 from paddock.store.records import Granted
-from paddock.wire.envelope import Envelope, digest, payload_type, seal, wrap
-from paddock.wire.messages import Base, Grant, Limits, Manifest, encode
+from paddock.wire.messages import Base, Limits, encode
 
 # The latest moment a granted job may start; how long it may run is its own limit.
 START_WITHIN_MS = 900_000
@@ -88,7 +87,7 @@ def next_due(control: Control) -> int | None:
 
 def lanes_for(control: Control, agent: Presence, ending: bool = False) -> tuple[str, ...]:
     """The lanes with work that this agent can take; when it ends jobs, also those that may wait for just these."""
-    if agent.draining or agent.ailing or agent.unlicensed:
+    if agent.draining or agent.ailing or agent.unlicensed or control.keys.signing.trouble:
         return ()
     return tuple(lane for lane, (jobs, _) in control.lanes.items() if (jobs or ending) and fits(agent.profile, lane))
 
@@ -123,24 +122,14 @@ class _Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     accept: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-def orders(control: Control, agent: Presence, granted: Sequence[Granted]) -> tuple[tuple[Grant, ...], Envelope | None]:
-    """The jobs as signed orders to this agent and no other; many of them share one signature, over a manifest."""
+def orders(control: Control, agent: Presence, granted: Sequence[Granted]) -> tuple[bytes, ...]:
+    """The jobs as bodies of orders to this agent and no other, to be signed."""
     now = control.clock.now()
     nonces = secrets.token_hex(_NONCE_BYTES * len(granted))
-    bodies = [
+    return tuple(
         _body(control, agent, job, now, nonces[2 * _NONCE_BYTES * at : 2 * _NONCE_BYTES * (at + 1)])
         for at, job in enumerate(granted)
-    ]
-    if len(bodies) == 1:
-        sealed = [seal(bodies[0], "job", control.job_key)]
-        manifest = None
-    else:
-        sealed = [wrap(body, "job") for body in bodies]
-        kind = payload_type("job")
-        listed = Manifest(agent=agent.agent, digests=tuple(digest(kind, body) for body in bodies))
-        manifest = seal(encode(listed), "manifest", control.job_key) if bodies else None
-    grants = (Grant(job=job.id, epoch=job.epoch, order=order) for job, order in zip(granted, sealed, strict=True))
-    return tuple(grants), manifest
+    )
 
 
 def _body(control: Control, agent: Presence, job: Granted, now: int, nonce: str) -> bytes:

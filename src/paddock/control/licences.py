@@ -6,50 +6,26 @@ Without any licence nothing here does anything: agents are unlimited.
 import secrets
 from typing import Any
 
-import jwt
 import msgspec
 
 from paddock.control.plane import LICENCES, Control
 from paddock.control.presence import EVERY_KIND, Presence
+from paddock.control.signing import SignerGone
 from paddock.core import licences, schedule
 from paddock.core.anomalies import Standing
 from paddock.core.errors import BadInput, NotFound
 from paddock.core.licences import DEFAULT, Licence
 from paddock.core.tokens import Binding
 from paddock.store.records import Agent
-from paddock.wire.keys import Signer
-from paddock.wire.licence import TYPE, Claims, Confirmation
-from paddock.wire.messages import Beat
+from paddock.wire.licence import Claims, Confirmation
+from paddock.wire.messages import Beat, encode
+from paddock.wire.signer import Licensed
+from paddock.wire.signer import Licence as Ask
 
 # A seat lasts so many beat intervals after it was drawn out last, and at least so many milliseconds.
 _SEAT_BEATS, _SEAT_LEAST_MS = 3, 6_000
 # What a licence without an end is good for at a time: it is renewed long before.
 _VALID_S = 30 * 86_400
-
-
-class _Ed25519(jwt.algorithms.Algorithm):
-    """EdDSA by the keys that sign everything else, so that no second library of cryptography is needed."""
-
-    def prepare_key(self, key: Any) -> Any:
-        return key
-
-    def sign(self, msg: bytes, key: Signer) -> bytes:
-        return key.sign(msg)
-
-    def verify(self, msg: bytes, key: Any, sig: bytes) -> bool:  # noqa: ARG002  (agents verify, by wire.licence)
-        return False
-
-    @staticmethod
-    def to_jwk(key_obj: Any, as_dict: bool = False) -> Any:
-        raise NotImplementedError
-
-    @staticmethod
-    def from_jwk(jwk: Any) -> Any:
-        raise NotImplementedError
-
-
-_jws = jwt.PyJWS(algorithms=[])
-_jws.register_algorithm("EdDSA", _Ed25519())
 
 
 def of(control: Control, name: str) -> Licence | None:
@@ -90,8 +66,10 @@ async def admit(control: Control, agent: Presence, given: Beat, now: int) -> str
         agent.features = licence.features
         agent.describe(record)
     agent.licensed = True
-    agent.licence_due = now + int(licences.renew_every_s(licence.grace_s) * 1_000)
-    return token(control, record, agent, licence, now)
+    issued = await token(control, record, agent, licence, now)
+    if issued:
+        agent.licence_due = now + int(licences.renew_every_s(licence.grace_s) * 1_000)
+    return issued
 
 
 def bounded(agent: Presence, given: Beat) -> Beat:
@@ -111,8 +89,9 @@ async def _unbound(control: Control, agent: Presence, now: int) -> str:
         control.idle.drop(agent)
         agent.features = EVERY_KIND
         agent.describe(record)
-    agent.licensed = False
-    return token(control, record, agent, Licence(name=""), now)
+    issued = await token(control, record, agent, Licence(name=""), now)
+    agent.licensed = not issued
+    return issued
 
 
 def _wait(control: Control, agent: Presence, why: str) -> None:
@@ -178,8 +157,8 @@ async def keep(control: Control, now: int, slept: int) -> None:
         one.seat_until = until
 
 
-def token(control: Control, record: Agent, agent: Presence, licence: Licence, now: int) -> str:
-    """The licence as this agent keeps it: a JWT that is worth nothing without its key."""
+async def token(control: Control, record: Agent, agent: Presence, licence: Licence, now: int) -> str:
+    """The licence as this agent keeps it, a JWT that is worth nothing without its key; empty while nothing is signed."""
     ends = now // 1_000 + _VALID_S
     claims = Claims(
         iss="paddock",
@@ -200,8 +179,11 @@ def token(control: Control, record: Agent, agent: Presence, licence: Licence, no
         grace=licence.grace_s,
         host=record.fingerprint if record.binding is Binding.REQUIRED else {},
     )
-    key: Any = control.directive_key
-    return _jws.encode(msgspec.json.encode(claims), key, "EdDSA", {"kid": key.keyid, "typ": TYPE})
+    try:
+        told = (await control.keys.ask(Ask(encode(claims)))).parts[0]
+    except SignerGone:
+        return ""
+    return told.token if isinstance(told, Licensed) else ""
 
 
 async def put(control: Control, name: str, given: Any) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class Offer:
 
 def find(control: Control, lanes: Mapping[str, int]) -> Offer | None:
     """An idle agent for these few jobs, taken off the list of idle ones; None when nobody can take all of them."""
-    if control.replica is not None or len(lanes) != 1:
+    if control.replica is not None or len(lanes) != 1 or control.keys.signing.trouble:
         return None
     ((lane, count),) = lanes.items()
     now = control.clock.now()

@@ -52,12 +52,11 @@ class Control:
         # What it does as one of several on one store; None when it is alone.
         self.replica: Replica | None = None
         self.keys = keys
-        self.job_key = keys.job
-        self.directive_key = keys.directive
+        keys.signing.on_return = self.stir
         # Good on every replica and after a restart; bearers open nothing but the wake channel.
-        self.bearers = Bearers(keys.directive.derive("bearer"))
+        self.bearers = Bearers(keys.bearer)
         # Proves that a state that an agent shows is one of ours; see `rolling`.
-        self.rolling = blake2b(key=keys.directive.derive("rolling"), digest_size=8)
+        self.rolling = blake2b(key=keys.rolling, digest_size=8)
         self.fleet = Fleet(())
         self.idle = Idle()
         self.pressure = Pressure(store.backlog)
@@ -98,15 +97,15 @@ class Control:
         self.state_refused: set[tuple[str, int]] = set()
 
     @classmethod
-    async def open(cls, home: Path, *, keys: Path | None = None, beat_ms: int = 60_000, lease_ms: int = 0) -> Self:
-        """Opens the store in the home and picks up where the last process left off; `keys` is `<home>/keys` by default.
+    async def open(cls, home: Path, *, signer: str, beat_ms: int = 60_000, lease_ms: int = 0) -> Self:
+        """Opens the store in the home and picks up where the last process left off; `signer` is its signer's address.
 
-        Raises: StoreUnavailable, NewerSchema, BadKey, OtherKeys.
+        Raises: StoreUnavailable, NewerSchema, SignerGone, BadKey, OtherKeys.
         """
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         store = await SqliteStore.open(home / "paddock.db")
         try:
-            ring = await open_keys(keys or home / "keys", store, Clock().now())
+            ring = await open_keys(signer, store, Clock().now())
             control = cls(home, store, ring, beat_ms, lease_ms)
             await control.load()
             now = control.clock.now()
@@ -166,5 +165,6 @@ class Control:
 
     async def close(self) -> None:
         """Lets go of everything."""
+        await self.keys.signing.close()
         await self.bus.close()
         await self.store.close()

@@ -21,17 +21,17 @@ SKEW_MS = 2_000
 
 @dataclass(frozen=True)
 class Shared:
-    """What replicas share: the store's address, the bus's (the store's where none is given), and the folder of keys."""
+    """What replicas share: the store's address, the bus's (the store's where none is given), and the signer's."""
 
     store: str
     bus: str
-    keys: Path
+    signer: str
 
 
 async def open_scaled(home: Path, shared: Shared, *, beat_ms: int = 60_000, lease_ms: int = 0) -> Control:
     """Opens the store and the bus; nothing that matters is kept in the home.
 
-    Raises: BadInput, StoreUnavailable, NewerSchema, BusUnavailable, BadKey, OtherKeys.
+    Raises: BadInput, StoreUnavailable, NewerSchema, BusUnavailable, SignerGone, BadKey, OtherKeys.
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     store = await _open_store(shared.store)
@@ -57,7 +57,7 @@ async def _replica(home: Path, store: Store, shared: Shared, beat_ms: int, lease
         _log.warning(
             "this machine's clock is %+d ms off the store's, which is used", -skew, extra={"action": "clock.off"}
         )
-    control = Control(home, store, await open_keys(shared.keys, store, clock.now()), beat_ms, lease_ms)
+    control = Control(home, store, await open_keys(shared.signer, store, clock.now()), beat_ms, lease_ms)
     control.clock = clock
     control.logs = RedactedLogs(SharedLogs(store))
     control.bus = await connect(shared.bus or shared.store, control.keys.fleet)

@@ -136,16 +136,29 @@ async def fleet(control: Control) -> View:
         "jobs": {state: counts.jobs[state] for state in JobState if counts.jobs.get(state)},
         "changes": {state: counts.changes[state] for state in ChangeState if counts.changes.get(state)},
         "versions": versions,
+        "signer": signer(control),
         "version": __version__,
         "now": now,
     }
 
 
+def signer(control: Control) -> View:
+    """The process that signs: whether it does, as whom it runs, and the file of its bounds."""
+    shown = control.keys.shown
+    return {
+        "trouble": control.keys.signing.trouble,
+        "uid": shown.uid,
+        "apart": control.keys.apart,
+        "maximum": shown.maximum,
+    }
+
+
 def health(control: Control) -> View:
     """Whether this process can serve; what it says of itself when it is one of several."""
-    view: View = {"ok": True, "version": __version__}
+    trouble = control.keys.signing.trouble
+    view: View = {"ok": not trouble, "version": __version__, "signer": signer(control)}
     if control.replica is not None:
-        view["ok"] = control.replica.well
+        view["ok"] = control.replica.well and not trouble
         view["bus"] = "connected" if control.bus.connected else "lost"
         view["bus_faults"] = control.bus.faults
         view["replicas"] = 1 + control.bus.peers

@@ -17,7 +17,7 @@ import uvicorn
 from paddock.control.audit import Sealer
 from paddock.control.plane import Control
 from paddock.control.reap import Reaper
-from paddock.core.errors import BadInput
+from paddock.core.errors import BadInput, PaddockError
 from paddock.core.schedule import resting
 from paddock.core.state import Bounds
 from paddock.web.app import create_app
@@ -34,6 +34,13 @@ class PortInUse(BadInput):
 
     code = "port_in_use"
     hint = "stop what listens there, or choose another with --port"
+
+
+class KeeperGone(PaddockError):
+    """The process that keeps the signer has ended, and with it everything that could sign."""
+
+    code = "keeper_gone"
+    hint = "start the control plane again"
 
 
 class HomeInUse(BadInput):
@@ -89,11 +96,24 @@ class _Server(uvicorn.Server):
         self._control = control
         self._loop = asyncio.get_running_loop()
         self._told = asyncio.Event()
+        self.keeper_ended = False
 
     async def main_loop(self) -> None:
         """Waits to be told to stop, where uvicorn looks ten times a second whether it was."""
         await self.on_tick(0)
         await self._told.wait()
+
+    def watch(self, keeper: int) -> None:
+        """Ends the server when the keeper of its signer has ended: nobody would start that one again."""
+        handle = os.pidfd_open(keeper)
+
+        def ended() -> None:
+            self._loop.remove_reader(handle)
+            os.close(handle)
+            self.keeper_ended = True
+            self.handle_exit(signal.SIGTERM, None)
+
+        self._loop.add_reader(handle, ended)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
@@ -105,8 +125,13 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-async def serve(control: Control, sock: socket.socket, ready: Callable[[], None] | None = None) -> None:
-    """Serves until SIGTERM or SIGINT, or until the task is cancelled."""
+async def serve(
+    control: Control, sock: socket.socket, ready: Callable[[], None] | None = None, keeper: int = 0
+) -> None:
+    """Serves until SIGTERM or SIGINT, or until the task is cancelled; `keeper` is the process that keeps the signer.
+
+    Raises: KeeperGone when that one ends first.
+    """
     config = uvicorn.Config(
         create_app(control),
         loop="none",
@@ -121,6 +146,8 @@ async def serve(control: Control, sock: socket.socket, ready: Callable[[], None]
         date_header=False,
     )
     server = _Server(config, control)
+    if keeper:
+        server.watch(keeper)
     reaper = Reaper(control)
     reaper.start()
     sealer = Sealer(control)
@@ -138,6 +165,8 @@ async def serve(control: Control, sock: socket.socket, ready: Callable[[], None]
         await sealer.stop()
         if control.replica is not None:
             await control.replica.stop()
+    if server.keeper_ended:
+        raise KeeperGone()
 
 
 def _settle_down() -> None:
@@ -163,17 +192,20 @@ class Plan:
     lease_ms: int = 0
     store: str = ""
     bus: str = ""
-    keys: Path | None = None
+    # Where the signer listens.
+    signer: str = ""
+    # The process that keeps it running; 0 where that is none of ours.
+    keeper: int = 0
     # The most bytes that one value of a job's state may have.
     value_bytes: int = Bounds().value
 
     async def open(self) -> Control:
-        """Opens the control plane. Raises: BadInput, StoreUnavailable, BusUnavailable, BadKey."""
+        """Opens the control plane. Raises: BadInput, StoreUnavailable, BusUnavailable, SignerGone, BadKey."""
         if not self.store:
-            return await Control.open(self.home, keys=self.keys, beat_ms=self.beat_ms, lease_ms=self.lease_ms)
+            return await Control.open(self.home, signer=self.signer, beat_ms=self.beat_ms, lease_ms=self.lease_ms)
         from paddock.control.scaled import Shared, open_scaled
 
-        shared = Shared(store=self.store, bus=self.bus, keys=self.keys or self.home / "keys")
+        shared = Shared(store=self.store, bus=self.bus, signer=self.signer)
         return await open_scaled(self.home, shared, beat_ms=self.beat_ms, lease_ms=self.lease_ms)
 
 
@@ -206,7 +238,7 @@ def run(plan: Plan, ready: Callable[[], None] | None = None) -> int:
         warn_if_few(files, len(control.fleet))
         _settle_down()
         try:
-            await serve(control, sock, ready)
+            await serve(control, sock, ready, plan.keeper)
         finally:
             await control.close()
 

@@ -38,10 +38,14 @@ class Testimony(msgspec.Struct, frozen=True, kw_only=True):
 _decoder = Decoder(Checkpoint)
 
 
+def body(sealed: Seal) -> bytes:
+    """The checkpoint of a seal, to be signed."""
+    return encode(Checkpoint(number=sealed.number, last=sealed.last, at=sealed.at, head=sealed.head))
+
+
 def sign(sealed: Seal, key: Signer) -> Envelope:
     """The signed checkpoint of a seal."""
-    body = Checkpoint(number=sealed.number, last=sealed.last, at=sealed.at, head=sealed.head)
-    return seal(encode(body), "checkpoint", key)
+    return seal(body(sealed), "checkpoint", key)
 
 
 def read(envelope: Envelope, keys: dict[str, Verifier]) -> Checkpoint:

@@ -38,6 +38,11 @@ class Signer:
         self.public = bytes(self._key.verify_key)
         self.keyid = f"{role}-{thumbprint(self.public)}"
 
+    @property
+    def seed(self) -> bytes:
+        """The private key: 32 bytes."""
+        return bytes(self._key)
+
     def sign(self, message: bytes) -> bytes:
         """64 bytes of signature."""
         return self._key.sign(message).signature

@@ -16,8 +16,8 @@ from msgspec import Meta
 from paddock.core.licences import lets
 from paddock.core.tokens import Binding
 from paddock.wire.envelope import BadSignature, EnvelopeError, Malformed, Unsigned
-from paddock.wire.keys import Verifier
-from paddock.wire.messages import Count, Decoder, Id, Name, Struct
+from paddock.wire.keys import Signer, Verifier
+from paddock.wire.messages import Count, Decoder, Id, Name, Struct, encode
 
 TYPE = "paddock-licence+jwt"
 # The role of the key that signs licences.
@@ -79,6 +79,19 @@ _headers = Decoder(Header)
 _claims = Decoder(Claims)
 
 
+def issue(claims: bytes, signer: Signer) -> str:
+    """The licence that says this, signed. Raises: Malformed when these are no claims of one."""
+    _claims.decode(claims)
+    header = encode(Header(alg="EdDSA", kid=signer.keyid, typ=TYPE))
+    text = f"{_text(header)}.{_text(claims)}"
+    return f"{text}.{_text(signer.sign(text.encode()))}"
+
+
+def _text(raw: bytes) -> str:
+    """Base64url without padding."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
 def read(token: str, keys: Mapping[str, Verifier], mine: tuple[str, str, int]) -> Claims:
     """What a licence says, once a known key has signed it for this agent: its id, its key's name and its generation.
 
@@ -107,6 +120,6 @@ def _plain(part: str) -> bytes:
         raw = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise Malformed("the licence's base64 does not decode") from None
-    if base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != part:
+    if _text(raw) != part:
         raise Malformed("the licence's base64 has another spelling")
     return raw

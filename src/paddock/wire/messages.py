@@ -180,6 +180,8 @@ class Beat(Struct, frozen=True, kw_only=True):
     state: Annotated[str, Meta(max_length=96)] = ""
     nonce: Annotated[str, Meta(max_length=32)] = ""
     findings: Annotated[tuple[Finding, ...], Meta(max_length=20)] = ()
+    # How many statements on the control plane's keys it has followed.
+    keys: Count = 0
 
 
 class Ack(Struct, frozen=True, kw_only=True):
@@ -241,6 +243,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     waits: str = ""
     # The control plane's version, when the agent's is older; with the bearer.
     update: str = ""
+    # Statements on keys that the agent has not followed yet; to be looked at before all else.
+    keys: tuple[Envelope, ...] = ()
 
 
 class Activation(Struct, frozen=True, kw_only=True):
@@ -259,6 +263,9 @@ class ControlKey(Struct, frozen=True, kw_only=True):
     keyid: Name
     role: Name
     key: Annotated[str, Meta(max_length=64)]
+    # Counted in its role; and whether it was followed by another and is not taken any more.
+    number: Annotated[int, Meta(ge=1, le=2**31)] = 1
+    ended: bool = False
 
 
 class Activated(msgspec.Struct, frozen=True, kw_only=True):
@@ -268,6 +275,8 @@ class Activated(msgspec.Struct, frozen=True, kw_only=True):
     generation: int
     keys: tuple[ControlKey, ...]
     server_time: int
+    # How many statements on keys these follow from.
+    followed: int = 0
 
 
 T = TypeVar("T")
