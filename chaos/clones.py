@@ -7,6 +7,7 @@ Between them there is no socket: a request is a call, so that it can be lost on 
 import argparse
 import asyncio
 import json
+import os
 import random
 import shutil
 import statistics
@@ -20,6 +21,7 @@ from chaos.cloned import Box, Lost
 from chaos.words import say
 from paddock.control.plane import Control
 from paddock.core.anomalies import CLONE
+from paddock.signer import keeper
 
 EXAMPLE = """\
 example: ./dev chaos clones --agents 200 --beats 500
@@ -63,8 +65,9 @@ class Plan:
 class Storm:
     """One control plane and its agents."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, signer: str) -> None:
         self._plan = plan
+        self._signer = signer
         self._dice = random.Random(plan.seed)
         self._found = Found(agents=plan.agents)
         self._control: Control
@@ -72,7 +75,7 @@ class Storm:
     async def run(self) -> Found:
         """The agents beat; then copies of some of them."""
         plan = self._plan
-        self._control = await Control.open(plan.folder / "home")
+        self._control = await Control.open(plan.folder / "home", signer=self._signer)
         try:
             boxes = [await Box.make(self._control, plan.folder / f"a{number}") for number in range(plan.agents)]
             for beat in range(plan.beats):
@@ -89,7 +92,7 @@ class Storm:
 
     async def _restart(self) -> None:
         await self._control.close()
-        self._control = await Control.open(self._plan.folder / "home")
+        self._control = await Control.open(self._plan.folder / "home", signer=self._signer)
         self._found.restarts += 1
 
     async def _beat(self, box: Box) -> None:
@@ -149,7 +152,9 @@ class Storm:
 def storm(plan: Plan) -> Found:
     """One process's share."""
     plan.folder.mkdir()
-    return asyncio.run(Storm(plan).run())
+    home = plan.folder / "home"
+    with keeper.beside(keeper.plan(home / "keys", None, frozenset({os.getuid()}))) as signer:
+        return asyncio.run(Storm(plan, signer.address).run())
 
 
 def main(words: list[str]) -> int:

@@ -153,8 +153,5 @@ def test_features_and_the_host_are_held_against_it(tmp_path: Path) -> None:
 
 
 def test_what_the_control_plane_issues_is_what_the_agent_believes() -> None:
-    from paddock.control.licences import _jws
-
-    body = msgspec.json.encode(SAYS)
-    token = _jws.encode(body, DIRECTIVE, "EdDSA", {"kid": DIRECTIVE.keyid, "typ": TYPE})  # type: ignore[arg-type]
+    token = licence.issue(msgspec.json.encode(SAYS), DIRECTIVE)
     assert licence.read(token, identity().verifiers(), MINE).licence == "default"

@@ -108,12 +108,7 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
         update = __version__ if newer(__version__, agent.version) else ""
     if control.replica is not None and out:
         await control.replica.know(job.project for job in out.granted)
-    standing, agent.standing_due = anomalies.order(control, agent) if agent.standing_due else None, False
-    said = await words.signed(control, agent, out.granted if out else (), _directive(agent, given, out, told), standing)
-    if standing is not None and said.standing is None:
-        agent.standing_due = True
-    if said.refused:
-        await words.refuse(control, agent, given, said.refused)
+    said = await _say(control, agent, given, out, told)
     reply = Reply(
         now=now,
         next_ms=schedule.spread(interval, chance) if given.hello else schedule.jittered(interval, chance),
@@ -130,6 +125,17 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
         keys=words.owed(control, given),
     )
     return encode(reply)
+
+
+async def _say(control: Control, agent: Presence, given: Beat, out: BeatOut | None, told: list[Fate]) -> words.Words:
+    """What the answer has to say that must be signed."""
+    standing, agent.standing_due = anomalies.order(control, agent) if agent.standing_due else None, False
+    said = await words.signed(control, agent, out.granted if out else (), _directive(agent, given, out, told), standing)
+    if standing is not None and said.standing is None:
+        agent.standing_due = True
+    if said.refused:
+        await words.refuse(control, agent, given, said.refused)
+    return said
 
 
 def _interval(control: Control, agent: Presence, given: Beat) -> int:

@@ -19,8 +19,8 @@ from paddock.core.tokens import Binding
 from paddock.store.records import Agent
 from paddock.wire.licence import Claims, Confirmation
 from paddock.wire.messages import Beat, encode
-from paddock.wire.signer import Licensed
 from paddock.wire.signer import Licence as Ask
+from paddock.wire.signer import Licensed
 
 # A seat lasts so many beat intervals after it was drawn out last, and at least so many milliseconds.
 _SEAT_BEATS, _SEAT_LEAST_MS = 3, 6_000
@@ -158,7 +158,7 @@ async def keep(control: Control, now: int, slept: int) -> None:
 
 
 async def token(control: Control, record: Agent, agent: Presence, licence: Licence, now: int) -> str:
-    """The licence as this agent keeps it, a JWT that is worth nothing without its key; empty while nothing is signed."""
+    """The licence as this agent keeps it: a JWT, worth nothing without its key; empty while nothing is signed."""
     ends = now // 1_000 + _VALID_S
     claims = Claims(
         iss="paddock",

@@ -82,7 +82,7 @@ _claims = Decoder(Claims)
 def issue(claims: bytes, signer: Signer) -> str:
     """The licence that says this, signed. Raises: Malformed when these are no claims of one."""
     _claims.decode(claims)
-    header = encode(Header(alg="EdDSA", kid=signer.keyid, typ=TYPE))
+    header = encode(Header(alg="EdDSA", kid=signer.keyid, typ="paddock-licence+jwt"))
     text = f"{_text(header)}.{_text(claims)}"
     return f"{text}.{_text(signer.sign(text.encode()))}"
 
