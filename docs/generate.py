@@ -54,6 +54,10 @@ FIELDS: Mapping[str, str] = {
     "BatchJob.labels": "words to find jobs by: small letters, digits, `.` `_` `:` `+` `-`",
     "BatchJob.limits": "keys of limits that it counts towards, such as `gpu`; `paddock limit list` shows them",
     "BatchJob.exclusive": "of all jobs of the project with this key, one runs at a time",
+    "BatchJob.budget": "what it may cost over all its tries, see [budgets](../how-to/budgets.md)",
+    "JobBudget.money": "an amount of the fleet's currency such as `2.50`; `0`: it uses no model",
+    "JobBudget.tokens": "tokens of all models",
+    "JobBudget.time": "seconds of agents' time",
     "BatchJob.not_before": "the earliest start: epoch milliseconds, or ISO 8601 with an offset from UTC",
     "BatchJob.unique": "of all jobs of the project with this key, one at most has not ended: a second is not stored, "
     "the first stands for it, and the answer says `duplicate`",
@@ -203,6 +207,7 @@ def batch() -> str:
         ("Batch", job.Batch),
         ("Each of `jobs`", job.BatchJob),
         ("`scope`", job.Scope),
+        ("`budget`", job.JobBudget),
         ("`scope.files`", job.Files),
         ("`opens_after`", job.Opens),
     ):
@@ -231,7 +236,8 @@ def _shape(told: Mapping[str, Any]) -> str:
     low, high = told.get("minimum"), told.get("maximum")
     if low is not None:
         return f"whole number, {low:,} to {high:,}" if high is not None else f"whole number, at least {low}"
-    return {"string": "text", "object": "mapping", "integer": "whole number", "boolean": "true or false"}[told["type"]]
+    words = {"string": "text", "object": "mapping", "integer": "whole number", "number": "number"}
+    return {**words, "boolean": "true or false"}[told["type"]]
 
 
 def _plural(word: str) -> str:

@@ -7,8 +7,10 @@ from typing import Any
 
 from paddock.cli import args, out
 from paddock.cli.api import at
+from paddock.core.errors import BadInput
+from paddock.core.money import plain, short
 
-EXAMPLE = "paddock job why BUG-07\npaddock job logs -f BUG-07"
+EXAMPLE = "paddock job why BUG-07\npaddock job logs -f BUG-07\npaddock job resume BUG-07"
 # Seconds between two looks at a log that grows.
 FOLLOW = 0.25
 
@@ -23,6 +25,7 @@ def main(verb: str, words: list[str]) -> int:
         ("logs", "what its run printed", _logs),
         ("cancel", "cancel it; a run is ended", _cancel),
         ("retry", "give an ended job a fresh set of tries", _retry),
+        ("resume", "let a parked job go on; what it spent counts anew", _resume),
     ):
         part = args.for_part(parts, name, about, act)
         part.add_argument("job", metavar="JOB", help="a job's id, or its name in the batch")
@@ -46,6 +49,7 @@ def _show(found: argparse.Namespace) -> int:
             "kind": job["kind"],
             "runs": " ".join(map(str, job["payload"].get("argv", []))),
             "writes": ", ".join(job["scope"].get("files", {}).get("write", [])),
+            "may cost": _caps(job["budget"]),
             "priority": job["priority"],
             "tries": f"{job['attempt']} of {job['max_attempts']}, {job['losses']} lost",
             "agent": job["agent"],
@@ -64,6 +68,13 @@ def _show(found: argparse.Namespace) -> int:
     )
     _attempts(job["attempts"])
     return 0
+
+
+def _caps(budget: dict[str, Any]) -> str:
+    """What a job may cost; empty for no bound."""
+    amount = f"{short(plain(budget['money']))} of money" if "money" in budget else ""
+    tokens = f"{budget['tokens']:,} tokens" if "tokens" in budget else ""
+    return ", ".join(filter(None, (amount, tokens, out.span(budget["time"]) if "time" in budget else "")))
 
 
 def _attempts(attempts: list[dict[str, Any]]) -> None:
@@ -137,6 +148,13 @@ def _cancel(found: argparse.Namespace) -> int:
 
 
 def _retry(found: argparse.Namespace) -> int:
+    return _after(found, "retry")
+
+
+def _resume(found: argparse.Namespace) -> int:
+    state = args.api_of(found).get(at("jobs", found.job))["state"]
+    if state != "parked":
+        raise BadInput(f"job {found.job} is {state}", hint="only a parked job is resumed")
     return _after(found, "retry")
 
 

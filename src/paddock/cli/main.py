@@ -43,7 +43,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "Look": {
         "fleet": "the fleet at a glance",
-        "spend": "what agents' time went into, and budgets",
+        "spend": "what agents' time and models cost, and budgets",
         "agents": "list agents",
         "agent": "drain or resume an agent",
         "anomaly": "list or resolve anomalies; quarantine or stop agents",

@@ -132,6 +132,15 @@ def orders(control: Control, agent: Presence, granted: Sequence[Granted]) -> tup
     )
 
 
+def _limits(job: Granted, kind: kinds.Kind) -> Limits:
+    if not job.allowed:
+        return Limits(wall_s=job.timeout, silence_s=min(kind.silence, job.timeout))
+    allowed = msgspec.json.decode(job.allowed)
+    wall = min(job.timeout, allowed.get("seconds", job.timeout))
+    silence = min(kind.silence, wall)
+    return Limits(wall_s=wall, silence_s=silence, money=allowed.get("money"), tokens=allowed.get("tokens"))
+
+
 def _body(control: Control, agent: Presence, job: Granted, now: int, nonce: str) -> bytes:
     kind = kinds.get(job.kind)
     project = control.projects[job.project] if kind.worktree else None
@@ -151,7 +160,7 @@ def _body(control: Control, agent: Presence, job: Granted, now: int, nonce: str)
         base=Base(repo=project.repo, branch=project.branch) if project else None,
         payload=msgspec.Raw(job.payload.encode()),
         scope=msgspec.Raw(job.scope.encode()),
-        limits=Limits(wall_s=job.timeout, silence_s=min(kind.silence, job.timeout)),
+        limits=_limits(job, kind),
         accept=msgspec.Raw(job.accept.encode()) if job.accept != "[]" else msgspec.UNSET,
     )
     return encode(order)

@@ -17,7 +17,20 @@ View = dict[str, Any]
 
 # Seconds that starting a worker is taken to cost while none was measured.
 DEFAULT_SPAWN_S = 2.0
-_HIDDEN = ("lane", "seq", "wip", "session", "unique_key", "exclusive", "not_before", "expires_at", "open_key")
+_HIDDEN = (
+    "lane",
+    "seq",
+    "wip",
+    "session",
+    "unique_key",
+    "exclusive",
+    "not_before",
+    "expires_at",
+    "open_key",
+    "spent_from",
+    "reserved_money",
+    "reserved_tokens",
+)
 
 
 def _agent_name(control: Control, agent: str | None) -> str | None:
@@ -39,6 +52,8 @@ def job_view(control: Control, job: JobRecord) -> View:
         "losses",
         "urgency",
         "labels",
+        "budget",
+        "waits",
     ):
         view.pop(name, None)
     view["agent"] = None if job.state in (JobState.READY, JobState.BLOCKED) else _agent_name(control, job.agent)

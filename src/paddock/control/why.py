@@ -6,6 +6,7 @@ from typing import Any
 from paddock.control.plane import Control
 from paddock.core import matching
 from paddock.core.limits import NEVER, Level, projects_of
+from paddock.core.settlement import MAX_WAITS, RATE_LIMITED
 from paddock.core.states import CLAIMABLE, JobState
 from paddock.store.records import JobRecord
 
@@ -64,6 +65,9 @@ async def _ready(control: Control, job: JobRecord) -> tuple[str, list[Reason]]:
             reasons.append({"agent": agent.name, "reason": reason or "is free and will take it"})
     if held:
         return "; ".join(held), reasons
+    if job.not_before > now and job.reason == RATE_LIMITED:
+        what = f"a limit of its model's provider stopped it, {job.waits} of {MAX_WAITS} times"
+        return f"{what}; it goes on by itself at {moment(job.not_before)}", reasons
     if job.not_before > now and not job.attempt:
         return f"starts at {moment(job.not_before)} at the earliest", reasons
     if job.not_before > now:
@@ -92,6 +96,8 @@ async def _held_back(control: Control, job: JobRecord, now: int) -> list[str]:
         key = job.exclusive_key()
         what = f"one job at a time with the key {key!r}" if key else f"one {job.kind} at a time"
         out.append(f"waits its turn: {what} for {job.project}, and {holder} runs")
+    budget = await control.store.waits_for_budget(job.id, now)
+    out += [budget] if budget and project.paused_until <= now else []
     full = [level for level in await control.store.levels(now) if not level.room and level.limit.covers(job.lane)]
     return out + [_full(level) for level in full]
 

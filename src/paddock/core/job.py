@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from paddock.core import coding_agents, graph, kinds, scope, scope_env, scope_hosts, secrets
+from paddock.core import coding_agents, graph, kinds, money, scope, scope_env, scope_hosts, secrets
 from paddock.core.errors import BadInput
+from paddock.core.spending import Caps
 
 MAX_JOBS = 20_000
 # Bytes of JSON that one job's fields may take together: they must fit into one signed order.
@@ -31,7 +32,7 @@ MAX_WORDS = 32
 FIRST_MOMENT, LAST_MOMENT = 100_000_000_000, 253_402_300_799_999
 MOMENT_HINT = "such as 2030-01-31T08:00:00Z or 2030-01-31T08:00+01:00"
 
-_STANDING = ("labels", "limits", "exclusive", "not_before")
+_STANDING = ("labels", "limits", "exclusive", "not_before", "budget")
 
 DEFAULT_PRIORITY = 5
 DEFAULT_TRIES = 3
@@ -60,6 +61,19 @@ class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     degraded: bool = False
 
 
+class JobBudget(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a job may cost over all its tries and the fixes of its change; `money` 0 says that it uses no model."""
+
+    money: int | float | str | None = None
+    tokens: Annotated[int, Meta(ge=0, le=10**12)] | None = None
+    time: Annotated[int, Meta(ge=1, le=10**9)] | None = None
+
+    def caps(self, where: str) -> Caps:
+        """The same in millionths, tokens and seconds. Raises: BadInput."""
+        amount = None if self.money is None else money.parse(self.money, f"{where}.money")
+        return Caps(money=amount, tokens=self.tokens if amount != 0 else self.tokens or 0, time=self.time)
+
+
 class JobFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a job says of itself; in a batch's `defaults`, what its jobs say unless they say otherwise."""
 
@@ -75,6 +89,7 @@ class JobFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     limits: tuple[str, ...] | UnsetType = UNSET
     exclusive: Key | UnsetType = UNSET
     not_before: int | str | UnsetType = UNSET
+    budget: JobBudget | UnsetType = UNSET
 
 
 class BatchJob(JobFields, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -123,6 +138,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     exclusive: str = ""
     # The earliest start in epoch milliseconds; 0: at once.
     not_before: int = 0
+    budget: Caps | None = None
 
 
 _AT = re.compile(r"(?P<what>.*?) - at `\$\.?(?P<where>.*)`\Z", re.DOTALL)
@@ -274,12 +290,14 @@ def _standing(job: BatchJob, defaults: JobFields, at: int) -> dict[str, Any]:
             out[name] = _sorted(out[name])
     if "not_before" in out:
         out["not_before"] = moment(out["not_before"], f"jobs[{at}].not_before")
+    if "budget" in out:
+        out["budget"] = out["budget"].caps(f"jobs[{at}].budget")
     return out
 
 
 def _silent(fields: JobFields) -> bool:
     """Whether all of _STANDING is left out."""
-    return fields.labels is fields.limits is fields.exclusive is fields.not_before is UNSET
+    return fields.labels is fields.limits is fields.exclusive is fields.not_before is fields.budget is UNSET
 
 
 def _check_words(name: str, job: Job, where: str) -> None:

@@ -25,6 +25,8 @@ class Kind:
     worktree: bool
     # Whether what the run wrote becomes a change.
     changes: bool
+    # Whether its runs may use models: what they cost is unknown until they tell.
+    spends: bool = False
     # Whether only the control plane submits it.
     system: bool = False
     # Seconds a run may take unless the job says otherwise.
@@ -54,6 +56,7 @@ _TABLE = (
         optional={"env": dict, "message": str},
         worktree=True,
         changes=True,
+        spends=True,
     ),
     Kind(
         name="code.agent",
@@ -62,6 +65,7 @@ _TABLE = (
         optional={"model": str, "env": dict, "message": str},
         worktree=True,
         changes=True,
+        spends=True,
         timeout=3600,
         silence=900,
     ),
@@ -106,6 +110,7 @@ _TABLE = (
         optional={"epoch": int},
         worktree=True,
         changes=False,
+        spends=True,
         system=True,
         timeout=900,
     ),
@@ -117,6 +122,7 @@ _TABLE = (
         optional={"epoch": int, "onto": str, "env": dict},
         worktree=True,
         changes=False,
+        spends=True,
         system=True,
         timeout=900,
     ),

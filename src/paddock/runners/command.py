@@ -1,6 +1,7 @@
 """`command`: one argv in a boxed worktree; what it wrote becomes a change."""
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,12 +9,15 @@ from typing import Any
 import msgspec
 
 from paddock.core.errors import PaddockError, Stale
+from paddock.core.money import plain
 from paddock.core.scope_env import kept
+from paddock.core.settlement import OVER_BUDGET, RATE_LIMITED
 from paddock.runners.base import SOCKET, Run, outcome, stopped
 from paddock.runners.boxed import run_boxed
 from paddock.runners.disk import FULL, watched
 from paddock.runners.lending import SEEN, laid, seen_in
 from paddock.runners.process import Ended
+from paddock.runners.telling import NAME, Meter, gather, limited_for
 from paddock.runners.way_out import LOST, way_out
 from paddock.sandbox import Bind
 from paddock.wire.messages import ChangeReport, FileChange, JobOrder, Outcome
@@ -23,6 +27,7 @@ from paddock.workspace.errors import NotProven
 # Why the fence itself ended a run.
 FENCED: Mapping[str, str] = {
     LOST: "its way out broke, so it was ended",
+    OVER_BUDGET: "it used more than its budget lets it",
     FULL: "it wrote more than it may, or left the host too little room",
 }
 # What an outcome names of a change, and the bytes that the names take as JSON; the rest is counted.
@@ -76,15 +81,20 @@ async def carry_out(job: Run, start: Start) -> Outcome:
     except BaseException:
         tree.release()  # kept on disk: the next sweep saves what is in it
         raise
-    return await _conclude(job, cache, tree, ended, snapshot)
+    return with_facts(job, await _conclude(job, cache, tree, ended, snapshot))
+
+
+def with_facts(job: Run, outcome: Outcome) -> Outcome:
+    """The outcome with what the run told and what was seen of it, however it ended."""
+    return msgspec.structs.replace(outcome, result=outcome.result | job.facts) if job.facts else outcome
 
 
 async def execute(job: Run, tree: Worktree, start: Start | None = None) -> Ended:
     """Runs the payload's argv, or `start`, beside a socket to its agent, which is gone when the run is."""
     order = job.order
     start = start or _given(order)
-    agent = tree.socket_dir()
-    seen = agent.target if tree.record.contained else agent.source
+    agent, result = tree.socket_dir(), tree.result_dir()
+    seen, kept_at = ((bind.target if tree.record.contained else bind.source) for bind in (agent, result))
     files, lent = laid(job)
     env = {
         **start.env,
@@ -92,7 +102,11 @@ async def execute(job: Run, tree: Worktree, start: Start | None = None) -> Ended
         "PADDOCK_SOCKET": str(seen / SOCKET),
         "PADDOCK_JOB": order.job,
         "PADDOCK_EPOCH": str(order.epoch),
+        "PADDOCK_RESULT": str(kept_at / NAME),
+        **_budget(order),
     }
+    meter = Meter(job)
+    metered = dataclasses.replace(job, log=meter)
     async with job.socket(agent.source):
         with way_out(job, contained=tree.record.contained) as egress:
             if egress is not None:
@@ -100,11 +114,20 @@ async def execute(job: Run, tree: Worktree, start: Start | None = None) -> Ended
             link = egress.theirs.fileno() if egress is not None else None
             job.began()
             job.say(f"running {start.shown or ' '.join(start.argv)[:80]}")
-            binds = [agent, *start.binds]
-            async with watched(job, tree.written):
-                return await run_boxed(
-                    job, tree, start.argv, binds=binds, env=env, way_out=link, files=files, stdin=start.stdin
+            binds = [agent, result, *start.binds]
+            async with watched(job, tree.written, result.source):
+                ended = await run_boxed(
+                    metered, tree, start.argv, binds=binds, env=env, way_out=link, files=files, stdin=start.stdin
                 )
+    await asyncio.to_thread(gather, job, meter, result.source, ended.exit_code)
+    return ended
+
+
+def _budget(order: JobOrder) -> dict[str, str]:
+    """What the run may use, for a program that can keep to it."""
+    money, tokens = order.limits.money, order.limits.tokens
+    told = {} if money is None else {"PADDOCK_BUDGET_MONEY": plain(money)}
+    return told if tokens is None else {**told, "PADDOCK_BUDGET_TOKENS": str(tokens)}
 
 
 async def _conclude(job: Run, cache: RepoCache, tree: Worktree, ended: Ended, snapshot: Snapshot) -> Outcome:
@@ -135,7 +158,7 @@ async def _conclude(job: Run, cache: RepoCache, tree: Worktree, ended: Ended, sn
         return verdict(facts)
     job.diff.write(snapshot.diff)
     report = report_of(snapshot) if snapshot.head else None
-    return outcome(job, "done", change=report, result=_result(snapshot) | job.facts, **facts)
+    return outcome(job, "done", change=report, result=_result(snapshot), **facts)
 
 
 async def _keep(job: Run, tree: Worktree, name: str, facts: dict[str, Any]) -> Outcome:
@@ -170,6 +193,9 @@ def verdict_on(job: Run, ended: Ended, snapshot: Snapshot) -> Ending | None:
         limit = job.order.limits.wall_s if ended.why == "timeout" else job.order.limits.silence_s
         text = f"ended after {limit} s" + (" without output" if ended.why == "silence" else "")
         return lambda facts: outcome(job, "failed", code=ended.why, detail=text, **facts)
+    if RATE_LIMITED in job.facts:
+        text = f"a limit of its model's provider stopped it {limited_for(job.facts)}"
+        return lambda facts: outcome(job, "returned", code=RATE_LIMITED, detail=text, **facts)
     if ended.exit_code != 0:
         text = f"exit code {ended.exit_code}"
         return lambda facts: outcome(job, "failed", code="exit_code", detail=text, **facts)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from paddock.runners.base import Run
@@ -16,8 +16,8 @@ LEAST_S, SHARE = 0.5, 20
 
 
 @contextlib.asynccontextmanager
-async def watched(job: Run, written: Path) -> AsyncIterator[None]:
-    """Ends the run when what lies in `written` passes its limit, or the disk has too little room left."""
+async def watched(job: Run, *written: Path) -> AsyncIterator[None]:
+    """Ends the run when what lies in these folders passes its limit, or the disk has too little room left."""
     task = asyncio.create_task(_watch(job, written))
     try:
         yield
@@ -26,7 +26,7 @@ async def watched(job: Run, written: Path) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _watch(job: Run, written: Path) -> None:
+async def _watch(job: Run, written: Sequence[Path]) -> None:
     most = job.fence.limits.disk_mib << 20
     while True:
         began = time.monotonic()
@@ -39,14 +39,14 @@ async def _watch(job: Run, written: Path) -> None:
         await asyncio.sleep(max(LEAST_S, SHARE * (time.monotonic() - began)))
 
 
-def _full(written: Path, most: int) -> str:
+def _full(written: Sequence[Path], most: int) -> str:
     try:
-        room = os.statvfs(written)
+        room = os.statvfs(written[0])
     except OSError:
         return ""
     if room.f_bavail * room.f_frsize < SPARE:
         return "the disk that worktrees lie on is full"
-    if weight(written, most) > most:
+    if sum(weight(folder, most) for folder in written) > most:
         return f"the run wrote more than {most >> 20:,} MiB"
     return ""
 

@@ -13,7 +13,7 @@ import msgspec
 
 from paddock.core.errors import PaddockError
 from paddock.runners.base import Run, outcome, stopped
-from paddock.runners.command import execute, report_of, still_ours, verdict_on
+from paddock.runners.command import execute, report_of, still_ours, verdict_on, with_facts
 from paddock.runners.process import Ended
 from paddock.wire.messages import Outcome
 from paddock.workspace import (
@@ -49,7 +49,7 @@ async def run(job: Run) -> Outcome:
     )
     told = json.dumps(order.payload["findings"], indent=1)
     ended, snapshot = await work(job, tree, "findings", told)
-    return await conclude(job, cache, tree, ended, snapshot, lambda: _move(job, cache, snapshot))
+    return with_facts(job, await conclude(job, cache, tree, ended, snapshot, lambda: _move(job, cache, snapshot)))
 
 
 async def work(job: Run, tree: Worktree, name: str, told: str) -> tuple[Ended, Snapshot]:

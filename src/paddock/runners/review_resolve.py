@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from paddock.core.errors import PaddockError
 from paddock.runners.base import Run, outcome
+from paddock.runners.command import with_facts
 from paddock.runners.review_fix import conclude, put, work
 from paddock.wire.messages import Outcome
 from paddock.workspace import RepoCache, Snapshot, create, half_merged, joined, marked
@@ -45,7 +46,8 @@ async def run(job: Run) -> Outcome:
     branch, degraded = f"paddock/{order.job}", job.fence.degraded
     tree = await asyncio.to_thread(create, cache, order.job, order.epoch, start.commit, branch, degraded=degraded)
     ended, snapshot = await work(job, tree, "brief", order.payload["brief"])
-    return await conclude(job, cache, tree, ended, snapshot, lambda: _move(job, cache, start, snapshot))
+    done = await conclude(job, cache, tree, ended, snapshot, lambda: _move(job, cache, start, snapshot))
+    return with_facts(job, done)
 
 
 def _begin(job: Run, cache: RepoCache) -> Start:

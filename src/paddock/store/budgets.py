@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from paddock.core.budgets import Budget, Line
+from paddock.core.budgets import BOUNDS, Budget, Line
+from paddock.core.usage import Prices
 from paddock.store.records import Record
 
 
@@ -19,11 +20,35 @@ class BudgetRow(Record, frozen=True, kw_only=True):
     reason: str
     by: str
     updated: int
+    money_day: int = 0
+    money_merge: int = 0
+    money_job: int = 0
+    tokens_day: int = 0
+    tokens_merge: int = 0
+    tokens_job: int = 0
 
     @property
     def budget(self) -> Budget:
         """Its bounds."""
-        return Budget(a_day=self.a_day, since_merge=self.since_merge)
+        bounds = {name: getattr(self, name) for name in BOUNDS}
+        return Budget(a_day=self.a_day, since_merge=self.since_merge, **bounds)
+
+
+class Charge(Record, frozen=True, kw_only=True):
+    """What runs of one kind cost with one model: millionths, tokens, milliseconds; the model is empty where not told.
+
+    `unknown` counts runs whose money nobody knows, `supposed` is what is counted for them.
+    """
+
+    project: str
+    kind: str
+    model: str
+    runs: int
+    ms: int
+    money: int
+    tokens: int
+    unknown: int
+    supposed: int
 
 
 class Spent(Record, frozen=True, kw_only=True):
@@ -32,6 +57,11 @@ class Spent(Record, frozen=True, kw_only=True):
     since: int
     lines: list[Line]
     merged: dict[str, int]
+    charges: list[Charge]
+    # Runs that told what they used or had something reserved, by project and kind.
+    told: dict[tuple[str, str], int]
+    # What live leases have reserved, by project: millionths and tokens.
+    reserved: dict[str, tuple[int, int]]
 
 
 class BudgetStore(Protocol):
@@ -43,6 +73,15 @@ class BudgetStore(Protocol):
 
     async def set_budget(self, project: str, budget: Budget, by: str, now: int) -> None:
         """Sets or, without bounds, removes a budget. Raises: NotFound for an unknown project."""
+
+    async def prices(self) -> dict[str, Prices]:
+        """Every rule of prices, by project; the fleet's under ''."""
+
+    async def set_prices(self, project: str, prices: Prices, by: str, now: int) -> None:
+        """Sets or, without models, removes prices. Raises: NotFound for an unknown project."""
+
+    async def waits_for_budget(self, job: str, now: int) -> str:
+        """What keeps a job from starting that may not cost more than something; empty when nothing does."""
 
     async def keep_budgets(self, now: int) -> int:
         """Pauses projects whose budget is used up, and takes note of those that a person let go on; how many."""

@@ -11,7 +11,7 @@ from paddock.store.budget_ops import BudgetOps
 from paddock.store.chain_ops import ChainOps
 from paddock.store.fairness_ops import FairOps
 from paddock.store.licence_ops import LicenceOps
-from paddock.store.ops import changing, checking, deciding, leasing, limiting, reading
+from paddock.store.ops import changing, checking, deciding, leasing, limiting, reading, spending
 from paddock.store.ops.work import Work, record, records, to_json
 from paddock.store.records import (
     Agent,
@@ -130,7 +130,10 @@ class StoreDriver(
         return await self._read(lambda tx: records(JobRecord, tx.all("jobs_serving", change=change)))
 
     async def lanes(self, now: int) -> dict[str, tuple[int, int | None]]:
-        return await self._read(lambda tx: limiting.hold_back(tx, now, reading.lanes(tx, now)))
+        def op(tx: Tx) -> dict[str, tuple[int, int | None]]:
+            return spending.hold_back(tx, now, limiting.hold_back(tx, now, reading.lanes(tx, now)))
+
+        return await self._read(op)
 
     async def opens_after(self, batch: str) -> tuple[str, int, int] | None:
         def op(tx: Tx) -> tuple[str, int, int] | None:

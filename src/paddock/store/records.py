@@ -6,6 +6,7 @@ import msgspec
 
 from paddock.core.anomalies import Standing
 from paddock.core.job import Job, Scope
+from paddock.core.spending import Caps
 from paddock.core.states import AttemptState, ChangeState, JobState
 from paddock.core.tokens import Binding
 from paddock.wire.messages import Check, Held, Hello, Outcome
@@ -70,6 +71,14 @@ class JobRecord(Record, frozen=True, kw_only=True):
     # Of one project, at most one job that has not ended has this key.
     open_key: str | None = None
     labels: tuple[str, ...] = ()
+    # What it may cost, and the moment up to which what it cost no longer counts.
+    budget: Caps = Caps()
+    spent_from: int = 0
+    # How often a limit of a model's provider stopped it.
+    waits: int = 0
+    # What its lease has reserved, in millionths and tokens; None for one that reserves nothing.
+    reserved_money: int | None = None
+    reserved_tokens: int | None = None
 
     def exclusive_key(self) -> str | None:
         """The user's key of which one job runs at a time; None for none, and for the control plane's own."""
@@ -266,6 +275,8 @@ class Granted(Record, frozen=True):
     scope: str
     accept: str
     timeout: int
+    # What the run may use, as JSON; empty for no bound.
+    allowed: str = ""
 
 
 class BeatOut(Record, frozen=True, kw_only=True):

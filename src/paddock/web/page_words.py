@@ -70,6 +70,7 @@ SENTENCES: Mapping[str, str] = {
     "log.stale": "{job}: output of an attempt that is over was not taken",
     "merge.together": "{job}: merges {others} together with its own change",
     "outcome.stale": "{job}: a late outcome of {agent} was not taken",
+    "prices.set": "{by} set the prices of models for {project}",
     "project.added": "project {project} was added",
     "project.paused": "{by} paused project {project}, {note}",
     "project.resumed": "{by} resumed project {project}",

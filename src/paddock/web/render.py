@@ -14,6 +14,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from paddock import __version__
+from paddock.core import money
 from paddock.web import svg
 
 HERE = Path(__file__).parent
@@ -126,7 +127,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(span=span, ago=ago, json=as_json)
+    environment.filters.update(span=span, ago=ago, json=as_json, money=money.short)
     environment.globals.update(link=link, svg=svg, version=__version__)
     return environment
 

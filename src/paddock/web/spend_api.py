@@ -1,4 +1,4 @@
-"""The operator's HTTP API and page: what agents' time went into, and budgets."""
+"""The operator's HTTP API and page: what agents' time and models cost, budgets, and prices."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from paddock.control import budgets
 from paddock.control.plane import Control
+from paddock.core.budgets import BOUNDS
 from paddock.core.errors import BadInput
 from paddock.web.endpoint import Endpoint, control_of, json_of
 
@@ -36,19 +37,41 @@ async def set_budget(request: Request) -> Response:
     return JSONResponse(await budgets.set_budget(control_of(request), await json_of(request)))
 
 
+async def list_prices(request: Request) -> Response:
+    return JSONResponse(await budgets.prices(control_of(request)))
+
+
+async def set_prices(request: Request) -> Response:
+    return JSONResponse(await budgets.set_prices(control_of(request), await json_of(request)))
+
+
 ENDPOINTS = (
     Endpoint(
         "GET",
         "/v1/spend",
-        "Seconds of agents' time by project and kind, and for each merged change",
+        "Money, tokens and seconds of agents' time by project, kind and model, and for each merged change",
         show,
         query={"days": "number", "project": "string"},
     ),
     Endpoint(
         "POST",
         "/v1/budgets",
-        "Sets a project's budget in seconds, or the fleet's; without bounds it is removed",
+        "Sets a project's budget in seconds, money and tokens, or the fleet's; without bounds it is removed",
         set_budget,
-        body={"project": "string", "a_day": "number", "since_merge": "number", "by": "string"},
+        body={
+            "project": "string",
+            "a_day": "number",
+            "since_merge": "number",
+            **{name: "string" if name.startswith("money") else "integer" for name in BOUNDS},
+            "by": "string",
+        },
+    ),
+    Endpoint("GET", "/v1/prices", "What models cost: the fleet's prices, and projects' own", list_prices),
+    Endpoint(
+        "POST",
+        "/v1/prices",
+        "Sets the prices of models for a project, or for the fleet; without models they are removed",
+        set_prices,
+        body={"project": "string", "prices": "object", "by": "string"},
     ),
 )

@@ -30,10 +30,15 @@ class Base(Struct, frozen=True, kw_only=True):
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """Seconds a run may take, and seconds it may be silent (0: no limit)."""
+    """Seconds a run may take, seconds it may be silent (0: no limit), and what models may cost it (None: no limit).
+
+    Money is millionths of the fleet's currency.
+    """
 
     wall_s: Annotated[int, Meta(ge=1, le=86_400)]
     silence_s: Annotated[int, Meta(ge=0, le=86_400)] = 0
+    money: Millis | None = None
+    tokens: Millis | None = None
 
 
 class JobOrder(Struct, frozen=True, kw_only=True):

@@ -168,6 +168,13 @@ class Worktree:
             job_dir(path)
         return Bind(path, Path("/paddock/agent"))
 
+    def result_dir(self) -> Bind:
+        """A directory in which the run may leave what it has to tell, seen as /paddock/result."""
+        path = self.path / "result"
+        if not path.exists():
+            job_dir(path)
+        return Bind(path, Path("/paddock/result"), writable=True)
+
     def release(self) -> None:
         """Let go of the worktree and keep it on disk; recover() takes it from there."""
         lock, self._lock = self._lock, -1

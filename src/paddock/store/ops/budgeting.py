@@ -1,9 +1,10 @@
 """What agents' time went into, and budgets: one that is used up pauses its projects until a person resumes them."""
 
-from paddock.core.budgets import DAY_MS, FLEET, Budget, Line, joined, used_up
+from paddock.core import money
+from paddock.core.budgets import BOUNDS, DAY_MS, FLEET, Budget, Line, joined, used_up, used_up_since_merge
 from paddock.core.limits import NEVER
-from paddock.store.budgets import BudgetRow, Spent
-from paddock.store.ops import limiting
+from paddock.store.budgets import BudgetRow, Charge, Spent
+from paddock.store.ops import limiting, pricing
 from paddock.store.ops.reading import find_project
 from paddock.store.ops.work import Work, records
 from paddock.store.statements import Row, Tx
@@ -17,7 +18,21 @@ def spent(tx: Tx, since: int, now: int) -> Spent:
     rows = [*tx.all("spent_attempts", since=since), *tx.all("spent_alike", since=since)]
     lines = [_line(row) for row in [*rows, *tx.all("spent_live", since=since, now=now)]]
     merged = {row["project"]: row["n"] for row in tx.all("merged_since", since=since)}
-    return Spent(since=since, lines=joined(lines), merged=merged)
+    return Spent(
+        since=since,
+        lines=joined(lines),
+        merged=merged,
+        charges=records(Charge, tx.all("charged_since", since=since)),
+        told={(row["project"], row["kind"]): row["runs"] for row in tx.all("told_since", since=since)},
+        reserved={row["project"]: (row["money"], row["tokens"]) for row in tx.all("reserved")},
+    )
+
+
+def charged(tx: Tx, project: str, since: int) -> Row:
+    """What counts against a budget since then: `money` in millionths, `tokens`, and the `oldest` of it."""
+    if project == FLEET:
+        return tx.all("charged_in_fleet", since=since)[0]
+    return tx.all("charged_in_project", project=project, since=since)[0]
 
 
 def _line(row: Row) -> Line:
@@ -37,16 +52,17 @@ def set_budget(work: Work, project: str, budget: Budget, by: str) -> None:
     if budget == Budget():
         work.tx.run("remove_budget", project=project)
     else:
-        bounds = {"a_day": budget.a_day, "since_merge": budget.since_merge}
+        bounds = {name: getattr(budget, name) for name in ("a_day", "since_merge", *BOUNDS)}
         work.tx.run("set_budget", project=project, by=by, now=work.now, **bounds)
-    work.journal(
-        "budget.set", project=project or "the fleet", by=by, a_day=budget.a_day, since_merge=budget.since_merge
-    )
+    said = {name: bound for name in BOUNDS if (bound := getattr(budget, name))}
+    said |= {"a_day": budget.a_day, "since_merge": budget.since_merge}
+    work.journal("budget.set", project=project or "the fleet", by=by, **said)
+    work.readied = True
 
 
 def due(tx: Tx, now: int) -> bool:
     """Whether some budget is used up, or a person went on after one was."""
-    return any(_resumed(tx, row, now) or (not row.tripped and _reason(tx, row, now)) for row in listed(tx))
+    return any(not row.tripped and _reason(tx, row, now) for row in listed(tx))
 
 
 def _reason(tx: Tx, row: BudgetRow, now: int) -> str:
@@ -54,19 +70,20 @@ def _reason(tx: Tx, row: BudgetRow, now: int) -> str:
     merge = max(tx.value("last_merge", project=row.project) or 0, row.since)
     day_ms = _total(tx, row.project, day, now) if row.a_day else 0
     merge_ms = _total(tx, row.project, merge, now) if row.since_merge else 0
-    return used_up(row.budget, day_ms, merge_ms)
+    return used_up(row.budget, day_ms, merge_ms) or _models(tx, row, merge)
+
+
+def _models(tx: Tx, row: BudgetRow, since: int) -> str:
+    """The same for what models cost since a merge."""
+    if not (row.money_merge or row.tokens_merge):
+        return ""
+    cost = charged(tx, row.project, since)
+    currency = pricing.of_project(tx, row.project).currency
+    return used_up_since_merge(row.budget, cost["money"], cost["tokens"], lambda micro: money.words(micro, currency))
 
 
 def _total(tx: Tx, project: str, since: int, now: int) -> int:
     return sum(line.ms for line in spent(tx, since, now).lines if project in (FLEET, line.project))
-
-
-def _resumed(tx: Tx, row: BudgetRow, now: int) -> bool:
-    """Whether a person let go on what the budget had paused."""
-    if not row.tripped:
-        return False
-    there = (found for found in _projects(tx, row.project) if found["created"] <= row.tripped)
-    return any(found["paused_until"] <= now for found in there)
 
 
 def _projects(tx: Tx, project: str) -> list[Row]:
@@ -77,18 +94,26 @@ def keep(work: Work) -> int:
     """Pauses what has used up its budget. A person's resuming counts from that moment; nothing else undoes a pause."""
     changed = 0
     for row in listed(work.tx):
-        if _resumed(work.tx, row, work.now):
-            work.tx.run("reset_budget", project=row.project, now=work.now)
-            changed += 1
-            continue
         reason = "" if row.tripped else _reason(work.tx, row, work.now)
-        if not reason:
-            continue
-        changed += 1
-        work.tx.run("trip_budget", project=row.project, now=work.now, reason=reason)
-        work.journal("budget.used_up", project=row.project or "the fleet", reason=reason)
-        for found in _projects(work.tx, row.project):
-            # A person's pause with an end would end.
-            if found["paused_until"] != NEVER:
-                limiting.pause(work, found["name"], NAME, f"its budget: {reason}", NEVER)
+        if reason:
+            changed += 1
+            trip(work, row.project, reason)
     return changed
+
+
+def trip(work: Work, project: str, reason: str) -> None:
+    """Says that a budget is used up, and pauses what it bounds."""
+    if not work.tx.run("trip_budget", project=project, now=work.now, reason=reason):
+        return
+    work.journal("budget.used_up", project=project or "the fleet", reason=reason)
+    for found in _projects(work.tx, project):
+        # A person's pause with an end would end.
+        if found["paused_until"] != NEVER:
+            limiting.pause(work, found["name"], NAME, f"its budget: {reason}", NEVER)
+
+
+def let_go(work: Work, project: str, by: str) -> None:
+    """A person lets go on what a budget has stopped: it counts anew, and the pause that it made ends."""
+    found = find_project(work.tx, project)
+    if found.paused_until > work.now and found.paused_by == NAME:
+        limiting.resume(work, project, by)

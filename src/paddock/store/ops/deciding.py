@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from paddock.core.errors import Conflict, NotFound
 from paddock.core.states import CLAIMABLE, FINAL, JOB, RETRIABLE, JobState
-from paddock.store.ops import changing
+from paddock.store.ops import budgeting, changing
 from paddock.store.ops.work import Work, record, to_json
 from paddock.store.records import Agent, JobRecord
 from paddock.wire.messages import Check
@@ -44,6 +44,8 @@ def retry(work: Work, job_id: str) -> JobRecord:
         twin = work.tx.one("open_keys", project=job.project, keys=to_json([job.open_key]))
         if twin is not None:
             raise Conflict(f"job {job.name}: {twin['id']} has the same unique key and has not ended")
+    if job.state is JobState.PARKED:
+        budgeting.let_go(work, job.project, f"a retry of {job.name}")
     _move(work, job, JobState.BLOCKED if work.tx.value("still_blocked", id=job.id) else JobState.READY, "", fresh=True)
     return work.job(job.id)
 

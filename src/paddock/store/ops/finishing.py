@@ -7,7 +7,7 @@ from paddock.core.effects import effects
 from paddock.core.settlement import Settlement, Standing
 from paddock.core.states import FINAL, JOB, AttemptState, JobState, move
 from paddock.store.base import Fate
-from paddock.store.ops import attempts, changing, releasing, telling
+from paddock.store.ops import attempts, changing, releasing, spending, telling
 from paddock.store.ops.work import Work, record, to_json
 from paddock.store.records import JobRecord
 from paddock.store.statements import Row
@@ -47,11 +47,15 @@ def _end_well(work: Work, agent: str, session: str, epoch: int, outcomes: Mappin
         return []
     done = [str(row["id"]) for row in rows]
     attempts.add_done(work, agent, session, rows, outcomes)
+    for row in rows:
+        if row["reserved_money"] is not None or "usage" in outcomes[row["id"]].result:
+            spending.settle(work, work.job(row["id"]), AttemptState.DONE, outcomes[row["id"]])
     telling.tell(work, "attempt.done", done, agent, epochs=[epoch] * len(done), code="", state=JobState.DONE)
     for kind, spawn_ms in {row["kind"]: outcomes[row["id"]].spawn_ms for row in rows}.items():
         _measure(work, kind, spawn_ms)
     releasing.release_all(work, to_json(done), {row["batch"] for row in rows})
-    work.readied = work.readied or any(row["exclusive"] for row in rows) or _limited(work)
+    held = any(row["exclusive"] or row["reserved_money"] is not None for row in rows)
+    work.readied = work.readied or held or _limited(work)
     return done
 
 
@@ -95,9 +99,18 @@ def _fate(work: Work, job: JobRecord, ended: AttemptState, outcome: Outcome) -> 
         losses=job.losses,
         cancelling=job.cancel is not None,
         grants=job.epoch,
+        waits=job.waits,
+        reset_ms=_reset(outcome) - work.now,
         progressed=ended is AttemptState.LOST and _progressed(work, job),
     )
     return settlement.settle(ended, outcome.code, outcome.change is not None, standing, work.chance())
+
+
+def _reset(outcome: Outcome) -> int:
+    """When a limit is over that stopped the run, in epoch milliseconds; 0 where it does not say."""
+    said = outcome.result.get(settlement.RATE_LIMITED)
+    until = said.get("until") if isinstance(said, dict) else None
+    return until if isinstance(until, int) else 0
 
 
 def _progressed(work: Work, job: JobRecord) -> bool:
@@ -122,13 +135,17 @@ def _end(work: Work, job: JobRecord, outcome: Outcome, ended: AttemptState, fate
         reason=fate.reason,
         refund=int(fate.refund),
         lost=int(fate.lost),
+        waited=int(fate.waited),
         not_before=work.now + fate.not_before_ms if fate.not_before_ms else 0,
         ended=work.now if fate.state in FINAL else None,
         change=change,
     )
     if settled != 1:
         raise RuntimeError("a leased job changed hands inside a transaction")
-    work.readied = work.readied or fate.state is JobState.READY or job.exclusive is not None or _limited(work)
+    if job.reserved_money is not None or "usage" in outcome.result:
+        spending.settle(work, job, ended, outcome)
+    held = job.exclusive is not None or job.reserved_money is not None
+    work.readied = work.readied or fate.state is JobState.READY or held or _limited(work)
     facts: dict[str, object] = {"epoch": job.epoch, "code": outcome.code, "state": fate.state}
     if fate.not_before_ms:
         facts["not_before"] = work.now + fate.not_before_ms

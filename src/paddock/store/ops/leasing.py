@@ -1,13 +1,13 @@
 """Leases: granted, renewed and reconciled at the beat; ended by the reaper or by an agent's new session."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from paddock.core import limits
 from paddock.core.errors import NotFound, StaleSession
 from paddock.store.base import Fate
-from paddock.store.ops import finishing, limiting, merging, submitting, telling
+from paddock.store.ops import finishing, limiting, merging, spending, submitting, telling
 from paddock.store.ops.work import Work, records, to_json
 from paddock.store.records import BeatIn, BeatOut, Granted, JobRecord, SessionStart, Submission, Submitted
 from paddock.store.statements import Row
@@ -106,17 +106,9 @@ def _claim(work: Work, given: BeatIn, want: int) -> list[Granted]:
         chosen = _one_each(heads)[:want]
     if not chosen:
         return []
-    rows = work.tx.tuples(
-        "grant",
-        ids=to_json(chosen),
-        agent=given.agent,
-        session=given.session,
-        seq=given.seq,
-        now=given.now,
-        expires_at=given.now + given.ttl,
-    )
-    rank = {job: at for at, job in enumerate(chosen)}
-    granted = sorted((Granted(*row) for row in rows), key=lambda job: rank[job.id])
+    granted = _grant(work, given, chosen, spending.metered(lanes))
+    if not granted:
+        return []
     if any(job.kind == merging.KIND for job in granted):
         granted = [merging.join(work, job) if job.kind == merging.KIND else job for job in granted]
     if room is not None:
@@ -130,6 +122,27 @@ def _claim(work: Work, given: BeatIn, want: int) -> list[Granted]:
         session=given.session,
     )
     return granted
+
+
+def _grant(work: Work, given: BeatIn, chosen: list[str], metered: Mapping[str, str]) -> list[Granted]:
+    """Grants the jobs, those that may not cost more than something one by one as there is room for them."""
+    plain = [job for job in chosen if job not in metered] if metered else chosen
+    granted: list[Granted] = []
+    if plain:
+        rows = work.tx.tuples(
+            "grant",
+            ids=to_json(plain),
+            agent=given.agent,
+            session=given.session,
+            seq=given.seq,
+            now=given.now,
+            expires_at=given.now + given.ttl,
+        )
+        granted = [Granted(*row) for row in rows]
+    if metered:
+        granted += spending.grant(work, given, [job for job in chosen if job in metered], metered)
+    rank = {job: at for at, job in enumerate(chosen)}
+    return sorted(granted, key=lambda job: rank[job.id])
 
 
 def _heads(work: Work, lane: str, now: int, most: int) -> list[Row]:

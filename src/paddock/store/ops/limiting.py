@@ -30,6 +30,7 @@ def resume(work: Work, name: str, by: str) -> Project:
     if project.paused_until > work.now:
         work.tx.run("pause_project", name=name, by="", note="", at=0, until=0)
         work.tx.run("forget_pauses", now=work.now)
+        work.tx.run("reset_budgets", project=name, now=work.now)
         work.journal("project.resumed", project=name, by=by)
     work.readied = True
     return find_project(work.tx, name)

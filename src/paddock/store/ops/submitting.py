@@ -150,5 +150,6 @@ def _row(
         "not_before": job.not_before,
         "open_key": job.unique or None,
         "labels": to_json(job.labels) if job.labels else "[]",
+        "budget": to_json(job.budget) if job.budget is not None else "{}",
         "created": work.now,
     }

@@ -2,10 +2,14 @@
 SELECT * FROM budgets ORDER BY project;
 
 -- name: set_budget
-INSERT INTO budgets (project, a_day, since_merge, since, by, updated)
-VALUES (:project, :a_day, :since_merge, 0, :by, :now)
+INSERT INTO budgets (project, a_day, since_merge, since, by, updated, money_day, money_merge, money_job, tokens_day,
+    tokens_merge, tokens_job)
+VALUES (:project, :a_day, :since_merge, 0, :by, :now, :money_day, :money_merge, :money_job, :tokens_day, :tokens_merge,
+    :tokens_job)
 ON CONFLICT (project) DO UPDATE SET a_day = excluded.a_day, since_merge = excluded.since_merge, by = excluded.by,
-    updated = excluded.updated;
+    updated = excluded.updated, money_day = excluded.money_day, money_merge = excluded.money_merge,
+    money_job = excluded.money_job, tokens_day = excluded.tokens_day, tokens_merge = excluded.tokens_merge,
+    tokens_job = excluded.tokens_job;
 
 -- name: remove_budget
 DELETE FROM budgets WHERE project = :project;
@@ -13,8 +17,10 @@ DELETE FROM budgets WHERE project = :project;
 -- name: trip_budget
 UPDATE budgets SET tripped = :now, reason = :reason WHERE project = :project AND tripped = 0;
 
--- name: reset_budget
-UPDATE budgets SET tripped = 0, reason = '', since = :now WHERE project = :project;
+-- A person let go on what they had stopped.
+-- name: reset_budgets
+UPDATE budgets SET tripped = 0, reason = '', since = :now
+WHERE tripped > 0 AND (project = '' OR project = :project);
 
 -- name: last_merge
 SELECT max(updated) FROM changes WHERE state = 'merged' AND (:project = '' OR project = :project);

@@ -3,9 +3,11 @@
 -- name: job
 SELECT * FROM jobs WHERE id = :id;
 
--- Whether anything is limited or paused is told along: it is looked at once, not for each job.
+-- Whether anything is limited or paused, and whether it may cost no more than something, is told along.
 -- name: lane_heads
-SELECT id, urgency, exclusive, EXISTS (SELECT 1 FROM limits) AS held
+SELECT id, urgency, exclusive, EXISTS (SELECT 1 FROM limits) AS held,
+    budget <> '{}' OR EXISTS (SELECT 1 FROM budgets WHERE money_day + money_merge + money_job + tokens_day + tokens_merge
+        + tokens_job > 0) AS metered
 FROM jobs
 WHERE state IN ('ready', 'changes_requested') AND lane = :lane AND not_before <= :now
     AND (exclusive IS NULL OR NOT EXISTS (
@@ -16,16 +18,17 @@ ORDER BY urgency DESC, id LIMIT :most;
 -- and a session that was replaced gets none.
 -- name: grant
 UPDATE jobs SET state = 'leased', epoch = epoch + 1, attempt = attempt + 1, agent = :agent, session = :session,
-    seq = :seq, expires_at = :expires_at, started = :now, ended = NULL, reason = '', cancel = NULL, wip = ''
+    seq = :seq, expires_at = :expires_at, started = :now, ended = NULL, reason = '', cancel = NULL, wip = '',
+    reserved_money = NULL, reserved_tokens = NULL, allowed = ''
 WHERE id IN (SELECT value FROM json_each(:ids)) AND coalesce(state, '') IN ('ready', 'changes_requested')
     AND (exclusive IS NULL OR NOT EXISTS (
         SELECT 1 FROM jobs AS other WHERE other.state = 'leased' AND other.exclusive = jobs.exclusive))
     AND EXISTS (SELECT 1 FROM agents WHERE agents.id = :agent AND agents.session = :session)
-RETURNING id, name, project, kind, lane, attempt, epoch, session, urgency, payload, scope, accept, timeout;
+RETURNING id, name, project, kind, lane, attempt, epoch, session, urgency, payload, scope, accept, timeout, allowed;
 
 -- name: lease_order
-SELECT id, name, project, kind, lane, attempt, epoch, session, urgency, payload, scope, accept, timeout FROM jobs
-WHERE id = :id;
+SELECT id, name, project, kind, lane, attempt, epoch, session, urgency, payload, scope, accept, timeout, allowed
+FROM jobs WHERE id = :id;
 
 -- name: leases_held
 SELECT id, epoch, session, seq, cancel, expires_at FROM jobs WHERE state = 'leased' AND agent = :agent;
@@ -49,7 +52,7 @@ UPDATE jobs SET expires_at = :expires_at WHERE state = 'leased' AND expires_at <
 -- The end of an attempt, fenced: only the current holder's epoch and session move the job.
 -- name: settle_job
 UPDATE jobs SET state = :state, reason = :reason, session = NULL, seq = NULL, expires_at = NULL,
-    attempt = attempt - :refund, losses = losses + :lost, not_before = :not_before, ended = :ended,
+    attempt = attempt - :refund, losses = losses + :lost, waits = waits + :waited, not_before = :not_before, ended = :ended,
     cancel = CASE WHEN :state = 'cancelled' THEN 'confirmed' ELSE cancel END,
     change = coalesce(:change, change)
 WHERE id = :job AND state = 'leased' AND epoch = :epoch AND session = :session;
@@ -59,7 +62,7 @@ WHERE id = :job AND state = 'leased' AND epoch = :epoch AND session = :session;
 UPDATE jobs SET state = 'done', reason = '', session = NULL, seq = NULL, expires_at = NULL, not_before = 0, ended = :ended
 WHERE id IN (SELECT value FROM json_each(:ids)) AND coalesce(state, '') = 'leased' AND epoch = :epoch
     AND session = :session AND agent = :agent AND cancel IS NULL AND subject IS NULL
-RETURNING id, kind, batch, started, wip, exclusive;
+RETURNING id, kind, batch, started, wip, exclusive, reserved_money;
 
 -- An attempt is stored when it ends; while it is live, the lease in its job's row is all there is to know of it.
 -- name: add_attempt
@@ -123,5 +126,7 @@ UPDATE jobs SET cancel = 'requested' WHERE id = :id AND state = 'leased' AND can
 -- name: move_job
 UPDATE jobs SET state = :state, reason = :reason, ended = :ended, not_before = :not_before,
     attempt = CASE WHEN :fresh = 1 THEN 0 ELSE attempt END, losses = CASE WHEN :fresh = 1 THEN 0 ELSE losses END,
+    waits = CASE WHEN :fresh = 1 THEN 0 ELSE waits END,
+    spent_from = CASE WHEN :fresh = 1 THEN coalesce((SELECT max(at) FROM spends WHERE root = jobs.id), 0) ELSE spent_from END,
     cancel = CASE WHEN :state = 'cancelled' THEN 'confirmed' ELSE NULL END
 WHERE id = :id AND state = :old;

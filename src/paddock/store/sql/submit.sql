@@ -7,9 +7,9 @@ SELECT * FROM batches WHERE id = :id;
 
 -- name: add_job
 INSERT INTO jobs (id, name, batch, project, kind, lane, state, priority, urgency, payload, scope, requires, accept,
-    timeout, max_attempts, subject, unique_key, exclusive, not_before, open_key, labels, created)
+    timeout, max_attempts, subject, unique_key, exclusive, not_before, open_key, labels, budget, created)
 VALUES (:id, :name, :batch, :project, :kind, :lane, :state, :priority, :urgency, :payload, :scope, :requires, :accept,
-    :timeout, :max_attempts, :subject, :unique_key, :exclusive, :not_before, :open_key, :labels, :created)
+    :timeout, :max_attempts, :subject, :unique_key, :exclusive, :not_before, :open_key, :labels, :budget, :created)
 ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING;
 
 -- name: add_need
