@@ -8,7 +8,7 @@ from support.fleet import Fleet
 from support.places import make_traversable, remove_tree
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def fleet() -> Iterator[Fleet]:
     """A control plane with two agents; each test takes a project of its own."""
     folder = make_traversable()

@@ -55,7 +55,7 @@ def _needs_word(other: JobRecord) -> str:
 
 async def _ready(control: Control, job: JobRecord) -> tuple[str, list[Reason]]:
     now = control.clock.now()
-    held = await _held_back(control, job, now)
+    held = [*_limited(job, now), *await _held_back(control, job, now)]
     reasons: list[Reason] = []
     free = 0
     for agent in control.fleet:
@@ -65,9 +65,6 @@ async def _ready(control: Control, job: JobRecord) -> tuple[str, list[Reason]]:
             reasons.append({"agent": agent.name, "reason": reason or "is free and will take it"})
     if held:
         return "; ".join(held), reasons
-    if job.not_before > now and job.reason == RATE_LIMITED:
-        what = f"a limit of its model's provider stopped it, {job.waits} of {MAX_WAITS} times"
-        return f"{what}; it goes on by itself at {moment(job.not_before)}", reasons
     if job.not_before > now and not job.attempt:
         return f"starts at {moment(job.not_before)} at the earliest", reasons
     if job.not_before > now:
@@ -82,6 +79,13 @@ async def _ready(control: Control, job: JobRecord) -> tuple[str, list[Reason]]:
         counted[found["reason"]] = counted.get(found["reason"], 0) + 1
     words = ", ".join(f"{n} × {reason}" for reason, n in sorted(counted.items(), key=lambda item: -item[1])[:4])
     return f"no agent can take it now: {words}", [*first, *reasons]
+
+
+def _limited(job: JobRecord, now: int) -> list[str]:
+    if job.not_before <= now or job.reason != RATE_LIMITED:
+        return []
+    what = f"a limit of its model's provider stopped it, {job.waits} of {MAX_WAITS} times"
+    return [f"{what}; it goes on by itself at {moment(job.not_before)}"]
 
 
 async def _held_back(control: Control, job: JobRecord, now: int) -> list[str]:
