@@ -65,7 +65,7 @@ class Seen:
         self.printed = b""
         self.facts: dict[str, Any] = {}
         self.stop, self.log, self.folder = Stop(), self, folder
-        self.order = SimpleNamespace(limits=Limits(wall_s=1, **limits))
+        self.order = SimpleNamespace(limits=Limits(wall_s=1, **limits), payload={})
         self.meter = Meter(cast(Run, self))
 
     def write(self, data: bytes) -> None:
