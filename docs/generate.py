@@ -22,7 +22,7 @@ import paddock
 from paddock import settings
 from paddock.agent.intake import REFUSALS
 from paddock.cli import main as cli
-from paddock.core import job, kinds, scope, settlement, states
+from paddock.core import job, kinds, people, scope, settlement, states
 from paddock.core.errors import PaddockError
 from paddock.web import openapi
 from paddock.web.page_words import SENTENCES
@@ -264,15 +264,16 @@ def http() -> str:
         "# HTTP API\n",
         "JSON over HTTP/1.1. The document that this page is made from is served at `/v1/openapi.json`. `{ref}` is an "
         "id, or a name where the summary says so. What changes state takes `content-type: application/json`. Pages "
-        "(`/`, `/jobs`, `/agents`, `/changes`) have a twin with `.json` at its end.\n",
+        "(`/`, `/jobs`, `/agents`, `/changes`) have a twin with `.json` at its end. The last column is the permission "
+        "that a request takes where people log in; [roles](roles.md) lists who has which. Agents sign instead.\n",
     ]
     rows = []
     for path, methods in document["paths"].items():
         for method, told in methods.items():
             query = [f"`{one['name']}`" for one in told.get("parameters", ()) if one["in"] == "query"]
             takes = ", ".join(query) or _body(told)
-            rows.append((f"`{method.upper()} {path}`", told["summary"], takes))
-    parts.append(table(("request", "does", "query or body"), rows))
+            rows.append((f"`{method.upper()} {path}`", told["summary"], takes, told.get("x-permission", "an agent")))
+    parts.append(table(("request", "does", "query or body", "for"), rows))
     return "\n".join(parts)
 
 
@@ -317,6 +318,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "refusal-codes": refusals,
     "errors": errors,
     "journal-events": events,
+    "roles": people.as_markdown,
 }
 
 

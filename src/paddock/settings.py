@@ -78,6 +78,27 @@ class Settings:
     maximum: "Path" = _row(
         "/etc/paddock/maximum.toml", "the most that the signer signs; a file that only its owner can write", "server"
     )
+    auth: str = _row(
+        "local",
+        "local: whoever reaches the loopback address is the operator; people: people log in",
+        "server",
+        words=("local", "people"),
+    )
+    public: str = _row("", "address under which people reach the control plane, https://…", "server")
+    proxies: tuple[str, ...] = _row(
+        (), "networks of proxies that are believed about the address they ask for", "server", flag="--proxies"
+    )
+    oidc_issuer: str = _row("", "the OpenID provider at which people may log in, https://…", "server")
+    oidc_client: str = _row("", "the client's id at the provider", "server")
+    oidc_secret: str = _row("", "the client's secret at the provider; never a flag", "server", flag=None)
+    oidc_secret_file: "Path" = _row("", "file that holds the client's secret", "server")
+    oidc_roles: tuple[str, ...] = _row(
+        (), "roles by the provider's groups, group=role, the first that fits; *=role for everybody", "server"
+    )
+    api_token: str = _row(
+        "", "API token of a program; never a flag, so that no process list shows it", "cli", flag=None
+    )
+    api_token_file: "Path" = _row("", "file that holds the API token", "cli")
     beat_seconds: float = _row(60.0, "seconds between an agent's beats", "server", flag="--beat", low=0.05)
     lease_seconds: float = _row(
         0.0, "seconds a lease lasts without a beat; 0: three beats", "server", flag="--lease", low=0
@@ -132,19 +153,31 @@ class Settings:
 
         Raises: BadInput when the file cannot be read or is empty.
         """
-        if self.token or not self.token_file.name:
-            return self.token
-        if self.token_file.name == "-":
-            import sys
+        return _secret(self.token, self.token_file, "token")
 
-            return sys.stdin.readline(1_024).strip()
-        try:
-            found = self.token_file.read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise _bad(f"the token file {self.token_file} cannot be read: {error}") from None
-        if not found:
-            raise _bad(f"the token file {self.token_file} is empty")
-        return found
+    def program_token(self) -> str:
+        """The API token, likewise."""
+        return _secret(self.api_token, self.api_token_file, "API token")
+
+    def provider_secret(self) -> str:
+        """The secret at the OpenID provider, likewise."""
+        return _secret(self.oidc_secret, self.oidc_secret_file, "client's secret")
+
+
+def _secret(given: str, file: "Path", what: str) -> str:
+    if given or not file.name:
+        return given
+    if file.name == "-":
+        import sys
+
+        return sys.stdin.readline(1_024).strip()
+    try:
+        found = file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _bad(f"the {what} file {file} cannot be read: {error}") from None
+    if not found:
+        raise _bad(f"the {what} file {file} is empty")
+    return found
 
 
 def _table() -> dict[str, Row]:

@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from paddock.cli import out
@@ -23,6 +23,9 @@ from paddock.core.errors import (
     Unreachable,
 )
 
+if TYPE_CHECKING:
+    from paddock.cli.credentials import Credentials
+
 # How often a busy control plane is asked, and the longest wait between, in seconds.
 BUSY_TRIES, LONGEST_WAIT = 6, 20
 TIMEOUT = 60.0  # seconds; answers take milliseconds, a loaded control plane a few seconds
@@ -36,10 +39,17 @@ class NotPaddock(PaddockError):
     hint = "name the control plane with --server or PADDOCK_SERVER"
 
 
-class Api:
-    """One control plane."""
+class ProofNeeded(Refused):
+    """This needs your password again."""
 
-    def __init__(self, server: str, *, timeout: float = TIMEOUT) -> None:
+    code = "proof_needed"
+    hint = "type it in a terminal, or do it on the page"
+
+
+class Api:
+    """One control plane, and what proves to it who asks."""
+
+    def __init__(self, server: str, *, timeout: float = TIMEOUT, credentials: "Credentials | None" = None) -> None:
         parts = urlsplit(server if "//" in server else f"//{server}", scheme="http")
         try:
             port = parts.port
@@ -51,6 +61,7 @@ class Api:
         self._host, self._port, self._prefix = parts.hostname, port, parts.path.rstrip("/")
         self._secure = parts.scheme == "https"
         self._timeout = timeout
+        self._credentials = credentials
 
     def get(self, path: str, **query: object) -> Any:
         """The JSON at a path. A query's None is left out.
@@ -103,6 +114,9 @@ class Api:
             try:
                 with self._exchange(method, path, body, timeout) as answer:
                     return answer.read()
+            except ProofNeeded:
+                if self._credentials is None or not self._credentials.prove(self):
+                    raise
             except Overloaded as error:
                 if not left:
                     raise
@@ -117,7 +131,11 @@ class Api:
     ) -> Iterator[http.client.HTTPResponse]:
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
         link = kind(self._host, self._port, timeout=timeout)
-        headers = {"Accept": "application/json", **({"Content-Type": "application/json"} if body is not None else {})}
+        headers = {"Accept": "application/json", "User-Agent": "paddock"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if self._credentials is not None and (bearer := self._credentials.bearer()):
+            headers["Authorization"] = f"Bearer {bearer}"
         try:
             link.request(method, self._prefix + path, body, headers)
             answer = link.getresponse()
@@ -147,6 +165,8 @@ class Api:
             return NotPaddock(f"{self.server} answered {status} and does not look like a control plane of Paddock")
         if status == 400:
             return BadInput(message, hint=hint, where=str(said.get("where") or ""))
+        if said.get("code") == ProofNeeded.code:
+            return ProofNeeded(message)
         if status == 503 and said.get("code") == Overloaded.code:
             return Overloaded(message, hint=hint, retry_after=int(wait) if wait.isascii() and wait.isdigit() else 1)
         if status == 409 and str(said.get("code", "")).startswith("stale"):
@@ -161,6 +181,7 @@ _BY_STATUS: dict[int, type[PaddockError]] = {
     409: Conflict,
     413: BadInput,
     422: BadInput,
+    429: Refused,
     503: Unreachable,
 }
 

@@ -159,5 +159,15 @@ def act(parser: Parser, words: list[str]) -> int:
 def api_of(found: argparse.Namespace) -> "Api":
     """The control plane that the words, the environment or the file name."""
     from paddock.cli.api import Api
+    from paddock.cli.credentials import Credentials
 
-    return Api(settings_of(found).server)
+    settings = settings_of(found)
+    return Api(settings.server, credentials=Credentials(settings.server, settings.home, settings.program_token()))
+
+
+def bearer_of(found: argparse.Namespace) -> str:
+    """What proves to that control plane who asks; empty where nothing does."""
+    from paddock.cli.credentials import Credentials
+
+    settings = settings_of(found)
+    return Credentials(settings.server, settings.home, settings.program_token()).bearer()

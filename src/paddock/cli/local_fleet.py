@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from paddock.cli.api import Api
+from paddock.cli.credentials import Credentials
 from paddock.core.errors import BadInput, PaddockError
 from paddock.core.schedule import backoff
 
@@ -41,6 +42,8 @@ class Plan:
     lease_seconds: float = 0.0
     drain_seconds: float = 10.0
     agent_words: tuple[str, ...] = ()
+    # "people" when people log in.
+    auth: str = "local"
 
     @property
     def server(self) -> str:
@@ -103,7 +106,7 @@ class LocalFleet:
 
     def __init__(self, plan: Plan, say: Callable[[str], None]) -> None:
         self.plan = plan
-        self.api = Api(plan.server)
+        self.api = Api(plan.server, credentials=Credentials(plan.server, plan.home))
         self._say = say
         logs = plan.home / "processes"
         self._control = Part("control plane", logs / "control.log")
@@ -172,7 +175,7 @@ class LocalFleet:
     def _control_words(self) -> list[str]:
         plan = self.plan
         words = ["serve", "--home", str(plan.home), "--host", plan.host, "--port", str(plan.port)]
-        return [*words, "--beat", f"{plan.beat_seconds:g}", "--lease", f"{plan.lease_seconds:g}"]
+        return [*words, "--auth", plan.auth, "--beat", f"{plan.beat_seconds:g}", "--lease", f"{plan.lease_seconds:g}"]
 
     def _start_control(self) -> None:
         reading, writing = os.pipe()

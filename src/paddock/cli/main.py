@@ -25,6 +25,12 @@ GROUPS: dict[str, dict[str, str]] = {
         "token": "mint, list or revoke activation tokens",
         "licence": "set, list or remove what bounds agents",
     },
+    "People": {
+        "login": "log in at a control plane that people log in to",
+        "logout": "end that session",
+        "people": "add, list, promote or disable people, and their sessions",
+        "api-token": "mint, list or revoke tokens of programs",
+    },
     "Work": {
         "project": "add, list, pause, resume or weigh repositories",
         "submit": "submit jobs from a file or from flags",

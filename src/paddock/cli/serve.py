@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = """\
 paddock serve --port 8420 --home /var/lib/paddock
+paddock serve --auth people --host 0.0.0.0 --public https://paddock.example.org
 paddock serve --store postgresql://paddock@db/paddock --bus redis://cache --keys /etc/paddock/keys"""
 
 
@@ -20,6 +21,9 @@ def main(verb: str, words: list[str]) -> int:
     parser = args.for_verb(verb, EXAMPLE)
     args.add_settings(parser, "host", "port", "store", "bus", "keys", "signer", "maximum")
     args.add_settings(parser, "beat_seconds", "lease_seconds", "value_mib")
+    args.add_settings(
+        parser, "auth", "public", "proxies", "oidc_issuer", "oidc_client", "oidc_secret_file", "oidc_roles"
+    )
     # A descriptor on which whoever started this process waits for the word that it serves.
     parser.add_argument("--ready-fd", type=int, help=args.HIDDEN)
     found = args.read(parser, words)
@@ -46,6 +50,7 @@ def _local(address: str) -> bool:
 
 
 def _serve(settings: "Settings", signer: str, ready: Callable[[], None], keeper: int = 0) -> int:
+    from paddock.control.oidc import provider_of
     from paddock.web.server import Plan, run
 
     plan = Plan(
@@ -59,8 +64,18 @@ def _serve(settings: "Settings", signer: str, ready: Callable[[], None], keeper:
         signer=signer,
         keeper=keeper,
         value_bytes=settings.value_mib << 20,
+        people=settings.auth == "people",
+        public=settings.public,
+        proxies=settings.proxies,
+        provider=provider_of(
+            settings.oidc_issuer, settings.oidc_client, settings.provider_secret(), settings.oidc_roles
+        ),
     )
-    return run(plan, ready)
+    return run(plan, ready, _invite)
+
+
+def _invite(link: str) -> None:
+    out.note(f"nobody owns this control plane yet; whoever opens this link first, within a day, does: {link}")
 
 
 def _tell(descriptor: int) -> Callable[[], None]:

@@ -60,7 +60,7 @@ def _owner(found: argparse.Namespace) -> "State":
         space, name = "job", found.owner
     if space not in _SPACES or not name:
         raise BadInput(f"{found.owner!r} names no owner", hint="JOB, project:NAME or agent:NAME")
-    return Client(args.api_of(found).server, patience=0.0).state(space, name)
+    return Client(args.api_of(found).server, patience=0.0, token=args.bearer_of(found)).state(space, name)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ def main(verb: str, words: list[str]) -> int:
     """Runs until SIGINT or SIGTERM, then hands back what runs and stops everything; that is exit code 0."""
     parser = args.for_verb(verb, EXAMPLE)
     parser.add_argument("--agents", type=args.whole(0), default=2, metavar="N", help="how many agents (2)")
-    args.add_settings(parser, "host", "port", "beat_seconds", "lease_seconds", "slots", "drain_seconds")
+    args.add_settings(parser, "host", "port", "auth", "beat_seconds", "lease_seconds", "slots", "drain_seconds")
     args.add_settings(parser, "allow_degraded", "log_level")
     found = args.read(parser, words)
     settings = args.settings_of(found, beat_seconds=BEAT_SECONDS, drain_seconds=10.0)
@@ -35,6 +35,7 @@ def main(verb: str, words: list[str]) -> int:
         beat_seconds=settings.beat_seconds,
         lease_seconds=settings.lease_seconds,
         drain_seconds=settings.drain_seconds,
+        auth=settings.auth,
         agent_words=("--slots", str(settings.slots), *(["--allow-degraded"] if settings.allow_degraded else [])),
     )
     say = out.note if found.json else out.line
@@ -45,6 +46,8 @@ def main(verb: str, words: list[str]) -> int:
             if found.json:
                 out.dump({"page": plan.server, "home": str(plan.home), "agents": plan.agents})
             say(f"paddock is up: {plan.server}  (home {plan.home}, Ctrl-C stops it)")
+            if plan.auth == "people" and not fleet.api.get("/v1/people"):
+                say("nobody can log in yet: paddock people add NAME --role owner")
             _watch(fleet, Lines(say))
     except Stopped:
         say("stopped")

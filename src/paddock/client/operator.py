@@ -1,6 +1,7 @@
 """The control plane's API for programs of operators."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,14 +16,23 @@ Json = dict[str, Any]
 class Client:
     """A control plane. Answers are the API's JSON as it stands; see the HTTP API's reference.
 
-    `patience` is how many seconds a call goes on asking a server that does not answer.
+    `patience` is how many seconds a call goes on asking a server that does not answer; `token` is an API token, where
+    people log in, and PADDOCK_API_TOKEN when it is left out.
     Every method raises ClientError as the server says it, and Unreachable.
     """
 
-    def __init__(self, server: str = "http://127.0.0.1:8420", *, timeout: float = 60.0, patience: float = 30.0) -> None:
-        self.transport = Transport(server, timeout=timeout, patience=patience)
+    def __init__(
+        self,
+        server: str = "http://127.0.0.1:8420",
+        *,
+        timeout: float = 60.0,
+        patience: float = 30.0,
+        token: str | None = None,
+    ) -> None:
+        bearer = os.environ.get("PADDOCK_API_TOKEN", "") if token is None else token
+        self.transport = Transport(server, timeout=timeout, patience=patience, bearer=bearer)
         # A batch whose answer was lost may have been taken: submitting it again would run it twice.
-        self._once = Transport(server, timeout=timeout, patience=0.0)
+        self._once = Transport(server, timeout=timeout, patience=0.0, bearer=bearer)
 
     def submit(
         self,

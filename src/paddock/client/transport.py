@@ -46,7 +46,7 @@ class Transport:
     waits for one answer.
     """
 
-    def __init__(self, server: str, *, timeout: float = 60.0, patience: float = 30.0) -> None:
+    def __init__(self, server: str, *, timeout: float = 60.0, patience: float = 30.0, bearer: str = "") -> None:
         self._parts = urlsplit(server)
         if self._parts.scheme == "unix":
             known = bool(self._parts.path)
@@ -54,6 +54,7 @@ class Transport:
             known = self._parts.scheme in ("http", "https") and bool(self._parts.hostname)
         if not known:
             raise ValueError(f"{server!r} is no address; it looks like http://127.0.0.1:8420 or unix:///path")
+        self._bearer = {"Authorization": f"Bearer {bearer}"} if bearer else {}
         self._timeout = timeout
         self.patience = patience
 
@@ -95,7 +96,7 @@ class Transport:
         """
         link, name, data = self._connect(), "", ""
         try:
-            link.request("GET", self._address(path, query), headers={"Accept": "text/event-stream"})
+            link.request("GET", self._address(path, query), headers={"Accept": "text/event-stream", **self._bearer})
             got = link.getresponse()
             if got.status >= 400:
                 headers = {name.lower(): value for name, value in got.getheaders()}
@@ -123,7 +124,7 @@ class Transport:
         link = self._connect()
         try:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before it hung up
-                link.request(method, where, body, headers)
+                link.request(method, where, body, {**self._bearer, **headers})
             got = link.getresponse()
             return Answer(got.status, {name.lower(): value for name, value in got.getheaders()}, got.read())
         finally:

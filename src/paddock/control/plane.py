@@ -9,6 +9,7 @@ from paddock.bus.base import Bus
 from paddock.bus.memory import MemoryBus
 from paddock.control.alarm import Alarm
 from paddock.control.clock import Clock
+from paddock.control.door import Door
 from paddock.control.keys import Keyring, open_keys
 from paddock.control.logs import LogFiles, Logs
 from paddock.control.meter import Meter
@@ -57,6 +58,8 @@ class Control:
         self.bearers = Bearers(keys.bearer)
         # Proves that a state that an agent shows is one of ours; see `rolling`.
         self.rolling = blake2b(key=keys.rolling, digest_size=8)
+        # How people come in; by default nobody logs in.
+        self.door = Door()
         self.fleet = Fleet(())
         self.idle = Idle()
         self.pressure = Pressure(store.backlog)
@@ -165,6 +168,7 @@ class Control:
 
     async def close(self) -> None:
         """Lets go of everything."""
+        self.door.passwords.close()
         await self.keys.signing.close()
         await self.bus.close()
         await self.store.close()

@@ -14,6 +14,7 @@ from paddock.store.chaining import ChainStore
 from paddock.store.fairness import FairStore
 from paddock.store.job_news import JobNewsStore
 from paddock.store.licences import LicenceStore
+from paddock.store.people import PeopleStore
 from paddock.store.records import (
     Agent,
     Attempt,
@@ -56,6 +57,7 @@ class Store(
     ReviewStore,
     ReportStore,
     LicenceStore,
+    PeopleStore,
     Protocol,
 ):
     """Durable truth."""

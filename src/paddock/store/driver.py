@@ -13,6 +13,7 @@ from paddock.store.fairness_ops import FairOps
 from paddock.store.licence_ops import LicenceOps
 from paddock.store.ops import changing, checking, deciding, leasing, limiting, reading, spending
 from paddock.store.ops.work import Work, record, records, to_json
+from paddock.store.people_ops import PeopleOps
 from paddock.store.records import (
     Agent,
     Attempt,
@@ -41,7 +42,18 @@ from paddock.wire.messages import Check
 
 
 class StoreDriver(
-    FairOps, ReplicaOps, StateOps, TopicOps, TokenOps, AnomalyOps, ReportOps, ChainOps, ReviewOps, BudgetOps, LicenceOps
+    FairOps,
+    ReplicaOps,
+    StateOps,
+    TopicOps,
+    TokenOps,
+    AnomalyOps,
+    ReportOps,
+    ChainOps,
+    ReviewOps,
+    BudgetOps,
+    LicenceOps,
+    PeopleOps,
 ):
     """A store over an engine."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from paddock.core.ids import ENTROPY_BITS, Mint
+from paddock.store.actor import ACTOR
 from paddock.store.backlog import Backlog
 from paddock.store.engine import Engine
 from paddock.store.ops.work import Work
@@ -41,9 +42,9 @@ class Operations:
         return self._mint.make(prefix, time.time_ns() // 1_000_000)
 
     async def _write(self, now: int, op: Callable[[Work], T]) -> T:
-        ticket, failed = self.backlog.enter(), True
+        ticket, failed, actor = self.backlog.enter(), True, ACTOR.get()
         try:
-            result = await self._engine.write(lambda tx: op(Work(tx, now, self._new_id, random.random)))
+            result = await self._engine.write(lambda tx: op(Work(tx, now, self._new_id, random.random, actor)))
             failed = False
             return result
         finally:

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from paddock import __version__
 from paddock.core.kinds import KINDS, Kind
+from paddock.core.people import May
 from paddock.web.endpoint import Endpoint, control_of
 
 PROTOCOL = "1.0"
@@ -86,11 +86,12 @@ async def no_messages(_request: Request) -> Response:
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/.well-known/agent-card.json", "The control plane's A2A agent card", fleet_card),
-    Endpoint("GET", "/v1/agents/{ref}/agent-card.json", "An agent's A2A agent card", agent_card),
+    Endpoint("GET", "/.well-known/agent-card.json", "The control plane's A2A agent card", fleet_card, may=May.ANYBODY),
+    Endpoint("GET", "/v1/agents/{ref}/agent-card.json", "An agent's A2A agent card", agent_card, may=May.READ),
 )
 
 routes = [
-    Route(f"{path}/{{rest:path}}", no_messages, methods=["GET", "POST", "DELETE"])
+    Endpoint(method, f"{path}/{{rest:path}}", "No A2A messages are taken", no_messages, may=May.ANYBODY).route()
     for path in ("/a2a", "/v1/agents/{ref}/a2a")
+    for method in ("GET", "POST", "DELETE")
 ]

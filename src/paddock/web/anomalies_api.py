@@ -5,6 +5,7 @@ from starlette.responses import JSONResponse, Response
 
 from paddock.control import anomalies
 from paddock.core.errors import BadInput
+from paddock.core.people import May
 from paddock.web.endpoint import Endpoint, control_of, json_of
 
 
@@ -44,15 +45,33 @@ ENDPOINTS = (
         "What was found about agents, the latest first",
         list_anomalies,
         query={"state": "string"},
+        may=May.READ,
     ),
-    Endpoint("GET", "/v1/anomalies/{ref}", "One anomaly", show_anomaly),
+    Endpoint("GET", "/v1/anomalies/{ref}", "One anomaly", show_anomaly, may=May.READ),
     Endpoint(
         "POST",
         "/v1/anomalies/{ref}/resolve",
         "A person has looked at it; lifts the quarantine that nothing else keeps",
         resolve_anomaly,
         body=_DECISION,
+        may=May.SECURITY,
+        dangerous=True,
     ),
-    Endpoint("POST", "/v1/agents/{ref}/quarantine", "Gives an agent no more work", quarantine_agent, body=_DECISION),
-    Endpoint("POST", "/v1/agents/{ref}/terminate", "Stops an agent for good", terminate_agent, body=_DECISION),
+    Endpoint(
+        "POST",
+        "/v1/agents/{ref}/quarantine",
+        "Gives an agent no more work",
+        quarantine_agent,
+        body=_DECISION,
+        may=May.SECURITY,
+    ),
+    Endpoint(
+        "POST",
+        "/v1/agents/{ref}/terminate",
+        "Stops an agent for good",
+        terminate_agent,
+        body=_DECISION,
+        may=May.SECURITY,
+        dangerous=True,
+    ),
 )

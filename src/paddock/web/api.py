@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
 
 from paddock.control import views
 from paddock.control.plane import Control
@@ -14,6 +13,7 @@ from paddock.control.submit import add_project, submit_batch
 from paddock.control.why import why
 from paddock.core.errors import BadInput
 from paddock.core.job import decode_batch
+from paddock.core.people import May
 from paddock.core.states import FINAL, ChangeState, JobState
 from paddock.store.records import JobFilter
 from paddock.web import (
@@ -24,6 +24,8 @@ from paddock.web import (
     licences_api,
     limits_api,
     metrics_api,
+    oidc_api,
+    people_api,
     registry_api,
     reports_api,
     reviews_api,
@@ -264,15 +266,16 @@ async def fan_out(request: Request) -> Response:
 _JOB_QUERY = dict.fromkeys(("state", "project", "batch", "kind", "label", "system"), "string")
 
 ENDPOINTS = (
-    Endpoint("GET", "/v1/health", "Whether the control plane answers", health),
-    Endpoint("GET", "/v1/fleet", "The four numbers and what stands behind them", fleet),
-    Endpoint("GET", "/v1/projects", "Every project", list_projects),
+    Endpoint("GET", "/v1/health", "Whether the control plane answers", health, may=May.ANYBODY),
+    Endpoint("GET", "/v1/fleet", "The four numbers and what stands behind them", fleet, may=May.READ),
+    Endpoint("GET", "/v1/projects", "Every project", list_projects, may=May.READ),
     Endpoint(
         "POST",
         "/v1/projects",
         "Registers a repository",
         create_project,
         body={"name": "string", "repo": "string", "branch": "string", "checks": "array"},
+        may=May.FLEET,
     ),
     *limits_api.ENDPOINTS,
     *reviews_api.ENDPOINTS,
@@ -282,49 +285,71 @@ ENDPOINTS = (
     *schedules_api.ENDPOINTS,
     *state_api.ENDPOINTS,
     *topics_api.ENDPOINTS,
-    Endpoint("GET", "/v1/jobs", "The newest jobs", list_jobs, query={**_JOB_QUERY, "limit": "integer"}),
+    Endpoint("GET", "/v1/jobs", "The newest jobs", list_jobs, query={**_JOB_QUERY, "limit": "integer"}, may=May.READ),
     Endpoint(
         "POST",
         "/v1/jobs",
         "Submits a batch whole or not at all",
         submit_jobs,
         body={"project": "string", "name": "string", "defaults": "object", "jobs": "array", "opens_after": "object"},
+        may=May.WORK,
     ),
-    Endpoint("GET", "/v1/jobs/{ref}", "Everything about a job, by id or name", show_job),
-    Endpoint("GET", "/v1/jobs/{ref}/why", "Why a job waits", why_job),
+    Endpoint("GET", "/v1/jobs/{ref}", "Everything about a job, by id or name", show_job, may=May.READ),
+    Endpoint("GET", "/v1/jobs/{ref}/why", "Why a job waits", why_job, may=May.READ),
     Endpoint(
         "GET",
         "/v1/jobs/{ref}/log",
         "What a run printed, from an offset on",
         read_log,
         query={"epoch": "integer", "offset": "integer", "stream": "string"},
+        may=May.READ,
     ),
-    Endpoint("POST", "/v1/jobs/{ref}/cancel", "Cancels a job", cancel_job),
-    Endpoint("POST", "/v1/jobs/{ref}/retry", "Gives an ended job a fresh set of tries", retry_job),
+    Endpoint("POST", "/v1/jobs/{ref}/cancel", "Cancels a job", cancel_job, may=May.WORK),
+    Endpoint("POST", "/v1/jobs/{ref}/retry", "Gives an ended job a fresh set of tries", retry_job, may=May.WORK),
     *registry_api.ENDPOINTS,
     *metrics_api.ENDPOINTS,
     *agent_cards.ENDPOINTS,
-    Endpoint("GET", "/v1/agents", "Every agent", list_agents),
-    Endpoint("POST", "/v1/agents/{ref}/drain", "Drains or resumes an agent", drain_agent, body={"draining": "boolean"}),
+    Endpoint("GET", "/v1/agents", "Every agent", list_agents, may=May.READ),
+    Endpoint(
+        "POST",
+        "/v1/agents/{ref}/drain",
+        "Drains or resumes an agent",
+        drain_agent,
+        body={"draining": "boolean"},
+        may=May.FLEET,
+    ),
     Endpoint(
         "GET",
         "/v1/changes",
         "The newest changes",
         list_changes,
         query={"state": "string", "project": "string", "limit": "integer"},
+        may=May.READ,
     ),
-    Endpoint("GET", "/v1/changes/{ref}", "Everything about a change, by its id, its job's id or name", show_change),
-    Endpoint("GET", "/v1/changes/{ref}/diff", "A change's unified diff", change_diff),
-    Endpoint("GET", "/v1/changes/{ref}/gate", "The merge gate's answer", gate_change),
+    Endpoint(
+        "GET",
+        "/v1/changes/{ref}",
+        "Everything about a change, by its id, its job's id or name",
+        show_change,
+        may=May.READ,
+    ),
+    Endpoint("GET", "/v1/changes/{ref}/diff", "A change's unified diff", change_diff, may=May.READ),
+    Endpoint("GET", "/v1/changes/{ref}/gate", "The merge gate's answer", gate_change, may=May.READ),
     Endpoint(
         "POST",
         "/v1/changes/{ref}/approve",
         "A person approves",
         approve_change,
         body={"by": "string", "note": "string"},
+        may=May.REVIEW,
     ),
     Endpoint(
-        "POST", "/v1/changes/{ref}/reject", "A person rejects", reject_change, body={"by": "string", "note": "string"}
+        "POST",
+        "/v1/changes/{ref}/reject",
+        "A person rejects",
+        reject_change,
+        body={"by": "string", "note": "string"},
+        may=May.REVIEW,
     ),
     Endpoint(
         "POST",
@@ -332,6 +357,7 @@ ENDPOINTS = (
         "A person asks for changes: the author's kind of agent goes on with it, or its job starts again",
         ask_changes,
         body={"by": "string", "note": "string"},
+        may=May.REVIEW,
     ),
     Endpoint(
         "POST",
@@ -339,6 +365,7 @@ ENDPOINTS = (
         "Runs the checks and the reviews of a change's head anew, and a merge that gave up",
         rerun_change,
         body={"by": "string", "note": "string"},
+        may=May.REVIEW,
     ),
     Endpoint(
         "GET",
@@ -346,20 +373,24 @@ ENDPOINTS = (
         "What happened, in order",
         read_journal,
         query={"after": "integer", "job": "string", "limit": "integer"},
+        may=May.READ,
     ),
     *audit_api.ENDPOINTS,
     *anomalies_api.ENDPOINTS,
     *reports_api.ENDPOINTS,
-    Endpoint("GET", "/v1/events", "Server-sent events: one message per piece of news", events),
+    Endpoint("GET", "/v1/events", "Server-sent events: one message per piece of news", events, may=May.READ),
     *tokens_api.ENDPOINTS,
     *licences_api.ENDPOINTS,
+    *people_api.ENDPOINTS,
+    *oidc_api.ENDPOINTS,
     Endpoint(
         "GET",
         "/v1/fan-out",
         "Whether running jobs side by side pays",
         fan_out,
         query={"jobs": "integer", "seconds": "number", "spawn": "number", "slots": "integer", "kind": "string"},
+        may=May.READ,
     ),
 )
 
-routes = [Route(endpoint.path, endpoint.handler, methods=[endpoint.method]) for endpoint in ENDPOINTS]
+routes = [endpoint.route() for endpoint in ENDPOINTS]

@@ -6,7 +6,8 @@ from starlette.requests import Request
 
 from paddock.control.plane import Control
 from paddock.core.errors import PaddockError
-from paddock.web import agent_cards, api, openapi, pages
+from paddock.core.people import May
+from paddock.web import agent_cards, api, identity, openapi, pages
 from paddock.web.agents_api import AgentApi, Receive, Scope, Send
 from paddock.web.guard import Guard
 from paddock.web.problem import on_http_error, on_internal_error, on_paddock_error
@@ -27,8 +28,8 @@ class App:
         )
         inner.state.control = control
         self._inner = inner
-        self._operators = Guard(inner, control.pressure)
-        self._submit = Guard(self._submit_directly, control.pressure)
+        self._operators = Guard(inner, control)
+        self._submit = Guard(self._submit_directly, control)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -44,6 +45,7 @@ class App:
         """The one request of operators that stands on the way of every job skips the framework's layers."""
         request = Request({**scope, "app": self._inner}, receive)
         try:
+            identity.check(request, May.WORK)
             response = await api.submit_jobs(request)
         except PaddockError as error:
             response = await on_paddock_error(request, error)

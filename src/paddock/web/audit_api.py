@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from paddock.control import audit
+from paddock.core.people import May
 from paddock.web.endpoint import Endpoint, control_of
 
 
@@ -19,6 +20,6 @@ async def seal_now(request: Request) -> Response:
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/v1/audit", "How far the journal is sealed, and the newest checkpoint", show_chain),
-    Endpoint("POST", "/v1/audit/seal", "Seals the journal up to now; the checkpoint of it", seal_now),
+    Endpoint("GET", "/v1/audit", "How far the journal is sealed, and the newest checkpoint", show_chain, may=May.READ),
+    Endpoint("POST", "/v1/audit/seal", "Seals the journal up to now; the checkpoint of it", seal_now, may=May.SECURITY),
 )

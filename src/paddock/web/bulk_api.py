@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from paddock.control.bulk import bulk
+from paddock.core.people import May
 from paddock.web.endpoint import Endpoint, control_of, json_of
 
 
@@ -26,5 +27,6 @@ ENDPOINTS = (
             "by": "string",
             "priority": "integer",
         },
+        may=May.WORK,
     ),
 )

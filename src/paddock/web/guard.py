@@ -1,18 +1,31 @@
-"""Who may talk to the operator's API while it has no login: this machine's own people, through no foreign page."""
+"""What every request of people passes: no foreign page, no foreign host, somebody known or nobody, and time for it."""
 
-import ipaddress
+from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from paddock.control.pressure import Pressure
+from paddock.control.door import Door
+from paddock.control.plane import Control
 from paddock.core.errors import PaddockError, Refused
+from paddock.core.people import HERE, Who
+from paddock.store.actor import ACTOR
+from paddock.web.identity import WHO, identify, is_loopback, is_public
 from paddock.web.problem import on_paddock_error
 
 # Types that no form has.
 _JSON = ("application/json", "application/cloudevents+json", "application/cloudevents-batch+json")
 _SAFE = ("GET", "HEAD", "OPTIONS")
+# For whatever does not say otherwise: what the API answers is data, never a page.
+_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+}
+_STRICT_TRANSPORT = "max-age=31536000"
 
 
 class CrossSite(Refused):
@@ -22,35 +35,28 @@ class CrossSite(Refused):
     status = 403
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine and nothing else."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 def _host_of(value: str) -> str:
     return value.rsplit(":", 1)[0] if not value.endswith("]") else value
 
 
-def check(method: str, headers: Headers) -> None:
+def check(method: str, headers: Headers, door: Door) -> None:
     """Refuses rebound names and, for anything that changes state, other sites' pages and forms.
 
     Raises: CrossSite.
     """
     host = headers.get("host", "")
-    if not is_loopback(_host_of(host)):
-        raise CrossSite(f"the host {host[:80]!r} is not this machine", hint="use http://127.0.0.1")
+    if not is_loopback(_host_of(host)) and not is_public(door, host):
+        use = door.public or "http://127.0.0.1"
+        raise CrossSite(f"the host {host[:80]!r} is not this control plane's", hint=f"use {use}")
     if method in _SAFE:
         return
-    if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site not in (None, "none", "same-origin"):
         raise CrossSite()
-    origin = headers.get("origin")
-    if origin is not None and origin.split("//", 1)[-1] != host:
+    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
         raise CrossSite()
+    if door.people and site is None and origin is None and "cookie" in headers and "authorization" not in headers:
+        raise CrossSite("nothing says that this comes from a page of ours", hint="programs use an API token")
     # Another site's page cannot send PUT, DELETE or a header of its own without asking first.
     if method in ("PUT", "DELETE") or "ce-id" in headers:
         return
@@ -59,20 +65,43 @@ def check(method: str, headers: Headers) -> None:
 
 
 class Guard:
-    """ASGI middleware around the operator's API and the pages: who may ask, and whether it can be done now."""
+    """ASGI middleware around the operator's API and the pages: where it comes from, who asks, whether there is time."""
 
-    def __init__(self, app: ASGIApp, pressure: Pressure) -> None:
+    def __init__(self, app: ASGIApp, control: Control) -> None:
         self._app = app
-        self._pressure = pressure
+        self._control = control
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            try:
-                check(scope["method"], Headers(scope=scope))
-                if scope["method"] not in _SAFE:
-                    self._pressure.admit("write")
-            except PaddockError as error:
-                response = await on_paddock_error(Request(scope), error)
-                await response(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        door = self._control.door
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                if door.public.startswith("https:"):
+                    headers.setdefault("strict-transport-security", _STRICT_TRANSPORT)
+            await send(message)
+
+        try:
+            headers = Headers(scope=scope)
+            check(scope["method"], headers, door)
+            who = await identify(self._control, scope, headers) if door.people else HERE
+            if scope["method"] not in _SAFE:
+                self._control.pressure.admit("write")
+        except PaddockError as error:
+            response = await on_paddock_error(Request(scope), error)
+            await response(scope, receive, guarded)
+            return
+        await self._as(who, scope, receive, guarded)
+
+    async def _as(self, who: Who, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[WHO] = who
+        if not who.name:
+            await self._app(scope, receive, send)
+            return
+        before = ACTOR.set(who.name)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            ACTOR.reset(before)

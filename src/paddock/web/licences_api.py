@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from paddock.control import licences
+from paddock.core.people import May
 from paddock.web.endpoint import Endpoint, control_of, json_of
 
 
@@ -22,7 +23,9 @@ async def remove_licence(request: Request) -> Response:
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/v1/licences", "Every licence, with the agents that work under it or wait", list_licences),
+    Endpoint(
+        "GET", "/v1/licences", "Every licence, with the agents that work under it or wait", list_licences, may=May.READ
+    ),
     Endpoint(
         "POST",
         "/v1/licences/{ref}",
@@ -40,6 +43,7 @@ ENDPOINTS = (
             "expires": "integer",
             "by": "string",
         },
+        may=May.TOKENS,
     ),
     Endpoint(
         "POST",
@@ -47,5 +51,6 @@ ENDPOINTS = (
         "Removes a licence that no agent's token names",
         remove_licence,
         body={"by": "string"},
+        may=May.TOKENS,
     ),
 )

@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from paddock.control import limits, views
+from paddock.core.people import May
 from paddock.web.endpoint import Endpoint, control_of, json_of
 
 
@@ -44,16 +45,25 @@ ENDPOINTS = (
         "Starts nothing of a project until then; what runs goes on",
         pause_project,
         body={"by": "string", "note": "string", "until": "string", "seconds": "number"},
+        may=May.FLEET,
     ),
-    Endpoint("POST", "/v1/projects/{ref}/resume", "Ends a project's pause", resume_project, body={"by": "string"}),
+    Endpoint(
+        "POST",
+        "/v1/projects/{ref}/resume",
+        "Ends a project's pause",
+        resume_project,
+        body={"by": "string"},
+        may=May.FLEET,
+    ),
     Endpoint(
         "POST",
         "/v1/projects/{ref}/share",
         "Sets a project's share of live leases",
         share_project,
         body={"weight": "integer"},
+        may=May.FLEET,
     ),
-    Endpoint("GET", "/v1/limits", "Every limit with what counts towards it", list_limits),
+    Endpoint("GET", "/v1/limits", "Every limit with what counts towards it", list_limits, may=May.READ),
     Endpoint(
         "POST",
         "/v1/limits",
@@ -68,6 +78,7 @@ ENDPOINTS = (
             "starts": "integer",
             "seconds": "number",
         },
+        may=May.FLEET,
     ),
-    Endpoint("POST", "/v1/limits/{ref}/remove", "Removes a limit by its name", remove_limit),
+    Endpoint("POST", "/v1/limits/{ref}/remove", "Removes a limit by its name", remove_limit, may=May.FLEET),
 )

@@ -15,6 +15,7 @@ from paddock.control.meter import BOUNDS
 from paddock.control.plane import Control
 from paddock.control.usage import KEPT_S, Usage
 from paddock.core.errors import PaddockError
+from paddock.core.people import May
 from paddock.core.states import ChangeState, JobState
 from paddock.web.endpoint import Endpoint, control_of
 
@@ -167,4 +168,4 @@ async def metrics(request: Request) -> Response:
     return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
-ENDPOINTS = (Endpoint("GET", "/metrics", "Figures for Prometheus", metrics),)
+ENDPOINTS = (Endpoint("GET", "/metrics", "Figures for Prometheus", metrics, may=May.READ),)

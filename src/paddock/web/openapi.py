@@ -7,15 +7,20 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from paddock import __version__
 from paddock.core.job import Batch
+from paddock.core.people import May
 from paddock.web.api import ENDPOINTS
 from paddock.web.endpoint import Endpoint
+from paddock.web.identity import SECURE_COOKIE
 from paddock.wire.messages import Activated, Activation, Beat, Reply
 
 _TEXT = ("/diff", "/log", "/metrics")
+_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "an API token, or the session of `paddock login`"},
+    "session": {"type": "apiKey", "in": "cookie", "name": SECURE_COOKIE, "description": "a browser's session"},
+}
 _ERROR = {
     "type": "object",
     "required": ["error"],
@@ -58,7 +63,7 @@ def document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Paddock", "version": __version__},
         "paths": paths,
-        "components": {"schemas": {**components, "Error": _ERROR}},
+        "components": {"schemas": {**components, "Error": _ERROR}, "securitySchemes": _SCHEMES},
     }
 
 
@@ -72,6 +77,11 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "parameters": _path_parameters(endpoint.path.replace(":path}", "}")) + queries,
         "responses": _responses(media),
     }
+    out["x-permission"] = endpoint.may.value
+    if endpoint.may is not May.ANYBODY:
+        out["security"] = [{name: []} for name in _SCHEMES]
+    if endpoint.path.startswith("/v1/oidc/"):
+        out["responses"]["3XX"] = {"description": "Where the browser goes on"}
     if endpoint.body:
         schema: dict[str, Any] = {"type": "object", "properties": {n: {"type": t} for n, t in endpoint.body.items()}}
         if endpoint.path == "/v1/jobs":
@@ -109,4 +119,4 @@ async def show(_request: Request) -> Response:
     return JSONResponse(document())
 
 
-routes = [Route("/v1/openapi.json", show)]
+routes = [Endpoint("GET", "/v1/openapi.json", "This document", show, may=May.ANYBODY).route()]

@@ -6,13 +6,25 @@ from http import HTTPStatus
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
 from paddock.core.errors import PaddockError
-from paddock.web import anomalies_page, page_data, page_topics, problem, render, reports_api, spend_api, tokens_page
+from paddock.core.people import LoginNeeded, May
+from paddock.web import (
+    anomalies_page,
+    identity,
+    page_data,
+    page_topics,
+    people_pages,
+    problem,
+    render,
+    reports_api,
+    spend_api,
+    tokens_page,
+)
 from paddock.web.page_data import Loader
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -26,6 +38,8 @@ class Page:
     twin: str
     template: str
     load: Loader
+    # The permission that it takes.
+    may: May = May.READ
 
 
 PAGES = (
@@ -42,19 +56,30 @@ PAGES = (
     Page("/changes/{ref}", "/changes/{ref}.json", "change.html", page_data.change),
     Page("/topics", "/topics.json", "topics.html", page_topics.listing),
     Page("/topics/{ref}", "/topics/{ref}.json", "topic.html", page_topics.one),
+    Page("/login", "/login.json", "login.html", people_pages.login, May.ANYBODY),
+    Page("/setup", "/setup.json", "setup.html", people_pages.set_up, May.ANYBODY),
+    Page("/me", "/me.json", "me.html", people_pages.oneself, May.OWN),
+    Page("/people", "/people.json", "people.html", people_pages.everybody, May.PEOPLE),
 )
 
 
 def _html(page: Page) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         try:
+            identity.check(request, page.may)
             data = await page.load(request.app.state.control, request)
+        except LoginNeeded:
+            asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            return RedirectResponse(render.link("/login", next=asked), 303, render.HEADERS)
         except PaddockError as error:
             return error_page(request, error.status, error.message, error.hint)
         twin = page.twin.replace("{ref}", str(request.path_params.get("ref", "")))
         query = f"?{request.url.query}" if request.url.query else ""
         return render.page(
-            page.template, {**data, "twin": render.link("", *twin[1:].split("/")) + query}, path=page.path
+            page.template,
+            {**data, "twin": render.link("", *twin[1:].split("/")) + query},
+            path=page.path,
+            who=identity.who_of(request),
         )
 
     return endpoint
@@ -63,6 +88,7 @@ def _html(page: Page) -> Endpoint:
 def _json(page: Page) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         try:
+            identity.check(request, page.may)
             data = await page.load(request.app.state.control, request)
         except PaddockError as error:
             return Response(problem.body_of(error), error.status, render.HEADERS, "application/json")
@@ -74,7 +100,7 @@ def _json(page: Page) -> Endpoint:
 def error_page(request: Request, status: int, message: str, hint: str = "") -> Response:
     """A failure as a page that says what happened and where to go on."""
     data = {"status": status, "title": HTTPStatus(status).phrase, "message": message, "hint": hint, "twin": ""}
-    return render.page("error.html", data, path=request.url.path, status=status)
+    return render.page("error.html", data, path=request.url.path, who=identity.who_of(request), status=status)
 
 
 async def _nowhere(request: Request) -> Response:

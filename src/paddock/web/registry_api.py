@@ -13,6 +13,7 @@ from paddock.control.plane import Control
 from paddock.control.presence import Presence
 from paddock.control.registry import Wanted
 from paddock.core.errors import BadInput
+from paddock.core.people import May
 from paddock.web.endpoint import Endpoint, control_of
 
 PAGE, MOST = 100, 1_000
@@ -145,6 +146,7 @@ ENDPOINTS = (
         "The live agents that can do all that is asked",
         list_registry,
         query={**_QUERY, "limit": "integer", "after": "string"},
+        may=May.READ,
     ),
     Endpoint(
         "GET",
@@ -152,5 +154,6 @@ ENDPOINTS = (
         "Server-sent events: a snapshot of the live agents, then who joins, changes and leaves",
         watch_registry,
         query=_QUERY,
+        may=May.READ,
     ),
 )

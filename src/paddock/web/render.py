@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse
 
 from paddock import __version__
 from paddock.core import money
+from paddock.core.people import NOBODY, Who
 from paddock.web import svg
 
 HERE = Path(__file__).parent
@@ -22,7 +23,8 @@ STATIC = HERE / "static"
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types pages"
 )
 HEADERS = {
     "Content-Security-Policy": CSP,
@@ -135,7 +137,7 @@ def _environment() -> Environment:
 _pages = _environment()
 
 
-def page(template: str, data: Mapping[str, Any], *, path: str, status: int = 200) -> HTMLResponse:
-    """A page of `template` over `data`; `path` is the address it is seen under."""
-    html = _pages.get_template(template).render(**data, path=path, now=now_ms())
+def page(template: str, data: Mapping[str, Any], *, path: str, who: Who = NOBODY, status: int = 200) -> HTMLResponse:
+    """A page of `template` over `data`; `path` is the address it is seen under, `who` sees it."""
+    html = _pages.get_template(template).render(**data, path=path, now=now_ms(), who=who)
     return HTMLResponse(html, status_code=status, headers=HEADERS)

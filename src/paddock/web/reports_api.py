@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from paddock.control import reports
 from paddock.control.plane import Control
+from paddock.core.people import May
 from paddock.web.endpoint import Endpoint, control_of
 
 
@@ -29,6 +30,6 @@ async def one_page(control: Control, request: Request) -> dict[str, Any]:
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/v1/reports", "The newest support reports, without their logs", list_reports),
-    Endpoint("GET", "/v1/reports/{ref}", "A support report", show_report),
+    Endpoint("GET", "/v1/reports", "The newest support reports, without their logs", list_reports, may=May.READ),
+    Endpoint("GET", "/v1/reports/{ref}", "A support report", show_report, may=May.READ),
 )

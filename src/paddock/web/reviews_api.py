@@ -6,6 +6,7 @@ from starlette.responses import JSONResponse, Response
 from paddock.control import reviews
 from paddock.core.errors import BadInput
 from paddock.core.findings import FindingState
+from paddock.core.people import May
 from paddock.web.endpoint import Endpoint, control_of, json_of
 
 MOST = 5_000
@@ -52,13 +53,16 @@ async def _judge(request: Request, state: FindingState) -> Response:
 _BODY = {"by": "string", "note": "string"}
 
 ENDPOINTS = (
-    Endpoint("GET", "/v1/projects/{ref}/review", "How a project's changes are reviewed and gated", show_rules),
+    Endpoint(
+        "GET", "/v1/projects/{ref}/review", "How a project's changes are reviewed and gated", show_rules, may=May.READ
+    ),
     Endpoint(
         "POST",
         "/v1/projects/{ref}/review",
         "Sets how a project's changes are reviewed and gated, in place of all that was set",
         set_rules,
         body={"rules": "object", "by": "string"},
+        may=May.FLEET,
     ),
     Endpoint(
         "GET",
@@ -66,8 +70,23 @@ ENDPOINTS = (
         "The newest findings",
         list_findings,
         query={"change": "string", "project": "string", "state": "string", "limit": "integer"},
+        may=May.READ,
     ),
-    Endpoint("GET", "/v1/findings/{ref}", "One finding, by its id or the beginning of it", show_finding),
-    Endpoint("POST", "/v1/findings/{ref}/dismiss", "A person says that it need not be fixed", dismiss, body=_BODY),
-    Endpoint("POST", "/v1/findings/{ref}/reopen", "A person opens a dismissed finding again", reopen, body=_BODY),
+    Endpoint("GET", "/v1/findings/{ref}", "One finding, by its id or the beginning of it", show_finding, may=May.READ),
+    Endpoint(
+        "POST",
+        "/v1/findings/{ref}/dismiss",
+        "A person says that it need not be fixed",
+        dismiss,
+        body=_BODY,
+        may=May.REVIEW,
+    ),
+    Endpoint(
+        "POST",
+        "/v1/findings/{ref}/reopen",
+        "A person opens a dismissed finding again",
+        reopen,
+        body=_BODY,
+        may=May.REVIEW,
+    ),
 )

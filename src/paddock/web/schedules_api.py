@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from paddock.control import schedules
+from paddock.core.people import May
 from paddock.web.endpoint import Endpoint, control_of, json_of
 
 
@@ -34,7 +35,7 @@ async def remove_schedule(request: Request) -> Response:
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/v1/schedules", "Every schedule", list_schedules),
+    Endpoint("GET", "/v1/schedules", "Every schedule", list_schedules, may=May.READ),
     Endpoint(
         "POST",
         "/v1/schedules",
@@ -49,14 +50,18 @@ ENDPOINTS = (
             "overlap": "string",
             "catch_up": "boolean",
         },
+        may=May.WORK,
     ),
-    Endpoint("GET", "/v1/schedules/{ref}", "A schedule and its latest firings, by id or name", show_schedule),
+    Endpoint(
+        "GET", "/v1/schedules/{ref}", "A schedule and its latest firings, by id or name", show_schedule, may=May.READ
+    ),
     Endpoint(
         "POST",
         "/v1/schedules/{ref}/pause",
         "Pauses a schedule or resumes it",
         pause_schedule,
         body={"paused": "boolean", "by": "string"},
+        may=May.WORK,
     ),
     Endpoint(
         "POST",
@@ -64,5 +69,6 @@ ENDPOINTS = (
         "Removes a schedule; its jobs stay",
         remove_schedule,
         body={"by": "string"},
+        may=May.WORK,
     ),
 )

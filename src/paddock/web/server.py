@@ -15,6 +15,8 @@ from types import FrameType
 import uvicorn
 
 from paddock.control.audit import Sealer
+from paddock.control.oidc import Provider
+from paddock.control.people import offer_setup
 from paddock.control.plane import Control
 from paddock.control.reap import Reaper
 from paddock.core.errors import BadInput, PaddockError
@@ -22,7 +24,7 @@ from paddock.core.schedule import resting
 from paddock.core.state import Bounds
 from paddock.web.app import create_app
 from paddock.web.files import open_up, warn_if_few
-from paddock.web.guard import is_loopback
+from paddock.web.opening import check_address, open_door
 
 STOP_SECONDS = 3
 # A host that is gone is noticed after two minutes.
@@ -50,16 +52,12 @@ class HomeInUse(BadInput):
     hint = "stop it, or choose another with --home"
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """The listening socket.
+def listen(host: str, port: int, *, people: bool = False, public: str = "") -> socket.socket:
+    """The listening socket. Beyond this machine it takes that people log in, at a public address.
 
-    Raises: BadInput for an address that is not this machine's own, PortInUse.
+    Raises: BadInput, PortInUse.
     """
-    if not is_loopback(host):
-        raise BadInput(
-            f"{host} is not a loopback address and this release has no login",
-            hint="bind to 127.0.0.1 and reach it through an SSH tunnel",
-        )
+    check_address(host, people, public)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -198,6 +196,11 @@ class Plan:
     keeper: int = 0
     # The most bytes that one value of a job's state may have.
     value_bytes: int = Bounds().value
+    # Whether people log in, at which address, and which proxies are believed about whom they ask for.
+    people: bool = False
+    public: str = ""
+    proxies: tuple[str, ...] = ()
+    provider: Provider | None = None
 
     async def open(self) -> Control:
         """Opens the control plane. Raises: BadInput, StoreUnavailable, BusUnavailable, SignerGone, BadKey."""
@@ -220,8 +223,10 @@ def _check(plan: Plan) -> None:
         )
 
 
-def run(plan: Plan, ready: Callable[[], None] | None = None) -> int:
+def run(plan: Plan, ready: Callable[[], None] | None = None, invite: Callable[[str], None] | None = None) -> int:
     """Runs a control plane until it is told to stop; returns the exit code.
+
+    `invite` is told the one-time link by which the first owner comes in, if people log in and there is no owner.
 
     Raises: BadInput, PortInUse, HomeInUse, StoreUnavailable, BusUnavailable.
     """
@@ -229,12 +234,23 @@ def run(plan: Plan, ready: Callable[[], None] | None = None) -> int:
 
     _check(plan)
     files = open_up()
-    sock = listen(plan.host, plan.port)
+    sock = listen(plan.host, plan.port, people=plan.people, public=plan.public)
     handle = None if plan.store else lock_home(plan.home)
 
     async def main() -> None:
         control = await plan.open()
         control.bounds = Bounds(value=plan.value_bytes)
+        control.door = open_door(
+            plan.home,
+            plan.host,
+            plan.port,
+            people=plan.people,
+            public=plan.public,
+            proxies=plan.proxies,
+            provider=plan.provider,
+        )
+        if plan.people and invite is not None and (link := await offer_setup(control)):
+            invite(f"{control.door.public}/setup#{link}")
         warn_if_few(files, len(control.fleet))
         _settle_down()
         try:

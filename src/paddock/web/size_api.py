@@ -5,6 +5,7 @@ from starlette.responses import JSONResponse, Response
 
 from paddock.control import sizing
 from paddock.core.errors import BadInput
+from paddock.core.people import May
 from paddock.web.endpoint import Endpoint, control_of
 
 MOST = 10**12
@@ -33,5 +34,6 @@ ENDPOINTS = (
         "How many coders, reviewers and testers a repository is worth, and whether more agents would help",
         size,
         query={"lines": "integer", "memory_mib": "integer"},
+        may=May.READ,
     ),
 )

@@ -9,6 +9,7 @@ from paddock.control import budgets
 from paddock.control.plane import Control
 from paddock.core.budgets import BOUNDS
 from paddock.core.errors import BadInput
+from paddock.core.people import May
 from paddock.web.endpoint import Endpoint, control_of, json_of
 
 DAYS = 7.0
@@ -52,6 +53,7 @@ ENDPOINTS = (
         "Money, tokens and seconds of agents' time by project, kind and model, and for each merged change",
         show,
         query={"days": "number", "project": "string"},
+        may=May.READ,
     ),
     Endpoint(
         "POST",
@@ -65,13 +67,15 @@ ENDPOINTS = (
             **{name: "string" if name.startswith("money") else "integer" for name in BOUNDS},
             "by": "string",
         },
+        may=May.FLEET,
     ),
-    Endpoint("GET", "/v1/prices", "What models cost: the fleet's prices, and projects' own", list_prices),
+    Endpoint("GET", "/v1/prices", "What models cost: the fleet's prices, and projects' own", list_prices, may=May.READ),
     Endpoint(
         "POST",
         "/v1/prices",
         "Sets the prices of models for a project, or for the fleet; without models they are removed",
         set_prices,
         body={"project": "string", "prices": "object", "by": "string"},
+        may=May.FLEET,
     ),
 )

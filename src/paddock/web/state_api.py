@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from paddock.control import state
 from paddock.core.errors import BadInput
+from paddock.core.people import May
 from paddock.core.state import (
     MAX_KEY,
     MAX_LIST,
@@ -139,23 +140,27 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
 
 _KEY = "/v1/state/{space}/{owner}/{key:path}"
 ENDPOINTS = (
-    Endpoint("GET", "/v1/state", "How much jobs remember, by space", usage),
+    Endpoint("GET", "/v1/state", "How much jobs remember, by space", usage, may=May.READ),
     Endpoint(
         "GET",
         "/v1/state/{space}/{owner}",
         "An owner's keys; `space` is `job`, `project` or `agent`",
         list_keys,
         query={"prefix": "string", "after": "string", "limit": "integer"},
+        may=May.READ,
     ),
-    Endpoint("GET", _KEY, "A value, as it was written; ETag is its revision", get_key),
+    Endpoint("GET", _KEY, "A value, as it was written; ETag is its revision", get_key, may=May.READ),
     Endpoint(
         "PUT",
         _KEY,
         "Sets a value: If-Match and If-None-Match compare first, Paddock-Ttl is seconds to live",
         put_key,
         query={"ttl": "number"},
+        may=May.WORK,
     ),
-    Endpoint("DELETE", _KEY, "Deletes a key; If-Match compares first", delete_key),
-    Endpoint("PUT", "/v1/blobs/{sha256}", "Stores a large value; a key names it by Paddock-Sha256", put_blob),
-    Endpoint("GET", "/v1/blobs/{sha256}", "A large value", get_blob),
+    Endpoint("DELETE", _KEY, "Deletes a key; If-Match compares first", delete_key, may=May.WORK),
+    Endpoint(
+        "PUT", "/v1/blobs/{sha256}", "Stores a large value; a key names it by Paddock-Sha256", put_blob, may=May.WORK
+    ),
+    Endpoint("GET", "/v1/blobs/{sha256}", "A large value", get_blob, may=May.READ),
 )

@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from paddock.control import tokens
+from paddock.core.people import May
 from paddock.web.endpoint import Endpoint, control_of, json_of
 
 
@@ -22,7 +23,7 @@ async def revoke_token(request: Request) -> Response:
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/v1/tokens", "The newest activation tokens, without their secret", list_tokens),
+    Endpoint("GET", "/v1/tokens", "The newest activation tokens, without their secret", list_tokens, may=May.READ),
     Endpoint(
         "POST",
         "/v1/tokens",
@@ -37,6 +38,8 @@ ENDPOINTS = (
             "binding": "string",
             "licence": "string",
         },
+        may=May.TOKENS,
+        dangerous=True,
     ),
     Endpoint(
         "POST",
@@ -44,5 +47,6 @@ ENDPOINTS = (
         "Makes a token worthless that was not used",
         revoke_token,
         body={"by": "string"},
+        may=May.TOKENS,
     ),
 )

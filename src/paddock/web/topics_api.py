@@ -13,6 +13,7 @@ from paddock.control import job_news, topics
 from paddock.control.plane import Control
 from paddock.core.cloudevents import OWN, check_topic, from_headers, to_headers
 from paddock.core.errors import BadInput, NotFound
+from paddock.core.people import May
 from paddock.core.states import JobState
 from paddock.store.topics import MOST_LISTED
 from paddock.web.agents_api import read_body
@@ -245,6 +246,7 @@ ENDPOINTS = (
         "Topics by name; as text/event-stream a nudge whenever there is news in any",
         list_topics,
         query={"prefix": "string", "after": "string", "limit": "integer"},
+        may=May.READ,
     ),
     Endpoint(
         "POST",
@@ -252,6 +254,7 @@ ENDPOINTS = (
         "Makes a topic, or sets what it keeps",
         make_topic,
         body={"name": "string", "keep_seconds": "integer", "keep_count": "integer"},
+        may=May.WORK,
     ),
     Endpoint(
         "POST",
@@ -259,6 +262,7 @@ ENDPOINTS = (
         "Publishes a CloudEvent or a batch of them; one that is known is not stored again",
         publish,
         body={"id": "string", "source": "string", "type": "string", "specversion": "string", "data": "object"},
+        may=May.WORK,
     ),
     Endpoint(
         "GET",
@@ -266,14 +270,16 @@ ENDPOINTS = (
         "Events behind a position or `latest`, waited for if asked; as text/event-stream also those that come",
         read_topic,
         query={"after": "integer", "limit": "integer", "wait": "integer", **dict.fromkeys(_FILTERS, "string")},
+        may=May.READ,
     ),
-    Endpoint("GET", "/v1/topics/{ref}/groups", "The groups of consumers of a topic", list_groups),
+    Endpoint("GET", "/v1/topics/{ref}/groups", "The groups of consumers of a topic", list_groups, may=May.READ),
     Endpoint(
         "GET",
         "/v1/topics/{ref}/{position}",
         "One event in CloudEvents' structured mode, or in binary mode: ce- headers, and its data as the body",
         read_event,
         query={"mode": "string"},
+        may=May.READ,
     ),
     Endpoint(
         "POST",
@@ -281,9 +287,22 @@ ENDPOINTS = (
         "Gives a consumer of a group what is next, for a time",
         take,
         body={"consumer": "string", "max": "integer", "seconds": "integer", "start": "string"},
+        may=May.WORK,
     ),
-    Endpoint("POST", "/v1/topics/{ref}/groups/{group}/ack", "Acknowledges deliveries", ack, body={"tokens": "array"}),
     Endpoint(
-        "POST", "/v1/topics/{ref}/groups/{group}/nack", "Gives deliveries back at once", nack, body={"tokens": "array"}
+        "POST",
+        "/v1/topics/{ref}/groups/{group}/ack",
+        "Acknowledges deliveries",
+        ack,
+        body={"tokens": "array"},
+        may=May.WORK,
+    ),
+    Endpoint(
+        "POST",
+        "/v1/topics/{ref}/groups/{group}/nack",
+        "Gives deliveries back at once",
+        nack,
+        body={"tokens": "array"},
+        may=May.WORK,
     ),
 )

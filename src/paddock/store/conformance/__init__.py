@@ -18,6 +18,7 @@ from paddock.store.conformance import (
     licences,
     limits,
     merging,
+    people,
     replicas,
     reviews,
     schedules,
@@ -375,4 +376,5 @@ CHECKS: tuple[Check, ...] = (
     *tokens.CHECKS,
     *anomalies.CHECKS,
     *licences.CHECKS,
+    *people.CHECKS,
 )

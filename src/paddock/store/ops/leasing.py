@@ -38,6 +38,7 @@ def submit(work: Work, given: Submission, ahead: BeatIn | None) -> Submitted:
     made = submitting.submit(work, given)
     if ahead is None:
         return made
+    work.actor = ""  # what is granted now is no act of whoever submits
     return msgspec.structs.replace(made, ahead=tuple(_claim(work, ahead, ahead.want)))
 
 

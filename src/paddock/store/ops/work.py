@@ -22,16 +22,22 @@ _JSON = frozenset(
 class Work:
     """One operation's surroundings. `now` is epoch milliseconds; `chance` gives dice in [0, 1)."""
 
-    def __init__(self, tx: Tx, now: int, new_id: Callable[[str], str], chance: Callable[[], float]) -> None:
+    def __init__(
+        self, tx: Tx, now: int, new_id: Callable[[str], str], chance: Callable[[], float], actor: str = ""
+    ) -> None:
         self.tx = tx
         self.now = now
         self.new_id = new_id
         self.chance = chance
+        # Who it is done for; empty when that is nobody who logged in.
+        self.actor = actor
         # Whether this operation has made a job claimable, or let one go that others wait their turn for.
         self.readied = False
 
     def journal(self, type_: str, job: str | None = None, agent: str | None = None, /, **data: Any) -> None:
-        """Appends to the journal in this very transaction."""
+        """Appends to the journal in this very transaction; who it is done for is named with it."""
+        if self.actor and "by" not in data:
+            data["by"] = self.actor
         self.tx.run("append", at=self.now, type=type_, job=job, agent=agent, data=to_json(data))
 
     def job(self, job: str) -> JobRecord:

@@ -1,9 +1,11 @@
 // Keeps a page fresh: news from /v1/events, or from where the page says, make it fetch itself and replace the regions that changed. Text stays text.
 const BURST_MS = 300, TICK_MS = 10000, RETRY_MS = 2000, TAIL_MS = 1000, KEEP_CHUNKS = 500;
-const pause = document.getElementById("pause"), offline = document.getElementById("offline");
+const pause = document.getElementById("pause"), offline = document.getElementById("offline"), proof = document.getElementById("proof");
 const regions = (root) => [...root.querySelectorAll("[data-live]")];
 const shown = new Map(regions(document).map((region) => [region.dataset.live, region.outerHTML]));
-let source, timer, retry, busy = false, paused = false;
+// Only this parses text as a document, and nothing of it is run: its regions are put in place of their like.
+const trusted = globalThis.trustedTypes?.createPolicy("pages", { createHTML: (text) => text }) ?? { createHTML: (text) => text };
+let source, timer, retry, busy = false, paused = false, again;
 document.documentElement.classList.add("scripted");
 
 const inUse = (region) => region.contains(document.activeElement) ||
@@ -15,7 +17,9 @@ async function refresh() {
   if (busy) return later();
   try {
     busy = true;
-    patch(new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html"));
+    const answer = await fetch(location.href);
+    if (answer.redirected) return location.reload();
+    patch(new DOMParser().parseFromString(trusted.createHTML(await answer.text()), "text/html"));
   } catch { offline.hidden = false; } finally { busy = false; }
 }
 function patch(fresh) {
@@ -65,10 +69,14 @@ document.addEventListener("submit", async (event) => {
   const answer = await fetch(button.dataset.post, { method: "POST", headers: { "content-type": "application/json" }, body }).catch(() => 0);
   const error = answer.ok ? null : (await answer.json?.().catch(() => silent) ?? silent).error;
   button.disabled = false;
-  const made = error || !form.dataset.show ? "" : (await answer.json())[form.dataset.show];
-  form.querySelector("output").textContent = error ? [error.message, error.hint].filter(Boolean).join(": ") : made;
+  if (error?.code === "proof_needed" && proof) return again = () => form.requestSubmit(button), proof.showModal();
+  const told = error || answer.status === 204 ? {} : await answer.json().catch(() => ({}));
+  form.querySelector("output").textContent = error ? [error.message, error.hint].filter(Boolean).join(": ") : told[form.dataset.show] ?? "";
+  if (!error && form.dataset.go) return location.assign(told.go ?? form.dataset.go);
+  if (!error && form.closest("#proof")) return form.reset(), proof.close(), again?.();
   if (!error) document.activeElement.blur(), getSelection().removeAllRanges(), refresh();
 });
+for (const form of document.querySelectorAll("[data-link]")) form.elements.link.value = location.hash.slice(1);
 for (const field of document.querySelectorAll("[data-remember]")) field.value ||= localStorage.getItem("paddock." + field.name) ?? "";
 document.addEventListener("change", ({ target: field }) => { if ("remember" in field.dataset) localStorage.setItem("paddock." + field.name, field.value); });
 pause.onclick = () => {
