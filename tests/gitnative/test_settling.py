@@ -3,11 +3,15 @@
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from gitnative.fleets import agents, at_once, fleet_at, refs_of, remote_with
 from gitnative.taskfiles import path_of, task_text
-from paddock.gitnative import holding, settle, toon
+from paddock.gitnative import dashboard, holding, joining, layouts, protocols, settle, toon
 from paddock.gitnative.claiming import Claimed, Missed, claim
+from paddock.gitnative.errors import GitRefused
 from paddock.gitnative.fleet import Agent, Fleet
+from paddock.gitnative.selection import Filter
 from support.repos import Repo
 
 OPS = Agent(name="ops")
@@ -78,4 +82,49 @@ def test_few_completions_wait_for_more(tmp_path: Path) -> None:
     fleet, before = fleet_at(repo, tmp_path / "home"), repo.tip()
     do(fleet, 2)
     assert settle.settle(fleet, OPS, least=3) == ([], 0)
+    assert repo.tip() == before
+
+
+def test_a_project_with_a_branch_of_its_own_is_worked_and_settled_there_and_merged(tmp_path: Path) -> None:
+    config = "coordination:\n  branches:\n    bank: develop-bank\n"
+    bank = {path_of(f"TASK-00{n}", "bank"): task_text(f"TASK-00{n}", project="bank") for n in (1, 2)}
+    repo = remote_with(tmp_path / "r.git", 1, **bank, **{layouts.CONFIG: config})
+    repo.git("branch", "develop-bank", "main")
+    fleet = fleet_at(repo, tmp_path / "home")
+    first = protocols.claim(fleet, Agent(name="amy"), Filter(project="bank"))
+    assert isinstance(first, Claimed) and first.record.project == "bank"
+    # Who takes anything finds what is on either branch, and each task once.
+    rest = [protocols.claim(fleet, Agent(name=f"a{n}"), Filter()) for n in range(3)]
+    keys = {one.record.key for one in rest if isinstance(one, Claimed)}
+    assert {*keys, first.record.key} == {"shop/TASK-001", "bank/TASK-001", "bank/TASK-002"}
+    assert isinstance(rest[2], Missed)
+    for one in (first, *rest[:2]):
+        assert isinstance(one, Claimed)
+        holding.complete(fleet.of_project(one.record.project), Agent(name=one.record.agent), one.record.key)
+    assert settle.settle(fleet, OPS) == (sorted([*keys, first.record.key]), 0)
+    assert path_of("TASK-001", "bank") in files(repo)  # main does not know yet
+    shown = dashboard.overview(fleet)["projects"]
+    assert {name: row["completed"] for name, row in shown.items()} == {"bank": 2, "shop": 1}
+    # Meanwhile main changed one of those files, which the project's own branch overrules, and something else.
+    late = task_text("TASK-002", project="bank", priority=9)
+    tip = repo.commit({path_of("TASK-002", "bank"): late, "README.md": "# Both\n"}, "On main")
+    done = joining.merge(fleet, OPS, ["develop-bank"])
+    assert repo.tip() == done["develop-bank"]
+    assert repo.git("rev-list", "--parents", "-1", "main").split()[1:] == [tip, repo.tip("develop-bank")]
+    assert files(repo) == {
+        layouts.CONFIG,
+        path_of("TASK-001", folder="completed"),
+        *(path_of(f"TASK-00{n}", "bank", "completed") for n in (1, 2)),
+    }
+    assert repo.show("README.md") == "# Both"
+    assert joining.merge(fleet, OPS, ["develop-bank"]) == {"develop-bank": ""}
+    assert isinstance(protocols.claim(fleet, OPS, Filter()), Missed)
+    # What no rule decides is told, and nothing moves.
+    base = repo.tip()
+    other = repo.commit({"README.md": "# Other\n"}, "Other")
+    repo.git("update-ref", "refs/heads/develop-bank", other)
+    repo.git("update-ref", "refs/heads/main", base)
+    before = repo.commit({"README.md": "# One\n"}, "One")
+    with pytest.raises(GitRefused, match=r"both changed README\.md"):
+        joining.merge(fleet, OPS, ["develop-bank"])
     assert repo.tip() == before

@@ -22,6 +22,7 @@ PARTS: dict[str, tuple[str, str]] = {
     "release": ("give a task back", "git_work"),
     "release-stalled": ("end claims that nobody renews", "git_look"),
     "settle": ("fold completed tasks into the files of the branch", "git_look"),
+    "merge": ("merge the branches of projects into the repository's own", "git_look"),
     "unblock": ("open the tasks in the files whose needs are done", "git_files"),
     "dashboard": ("tasks, agents and figures at a glance", "git_look"),
     "log": ("what happened, losses included", "git_look"),

@@ -28,12 +28,15 @@ def flags(name: str, part: args.Parser) -> None:
     if name == "settle":
         part.add_argument("--at-least", type=args.whole(1), default=1, metavar="N", help="wait for so many of them (1)")
         part.add_argument("--agent", default="orchestrator", metavar="NAME", help="who does it (orchestrator)")
+    if name == "merge":
+        part.add_argument("branches", nargs="*", metavar="BRANCH", help="which; all that projects have when left out")
+        part.add_argument("--agent", default="orchestrator", metavar="NAME", help="who does it (orchestrator)")
     if name == "dashboard":
         part.add_argument("--watch", action="store_true", help="again every five seconds, until Ctrl-C")
     if name == "log":
         part.add_argument("--limit", type=args.whole(1), default=50, metavar="N", help="the latest N (50)")
         part.add_argument("--task", default="", metavar="TASK", help="only those of a task")
-    flags_of_remote(part, signs=name in ("release-stalled", "settle"))
+    flags_of_remote(part, signs=name in ("release-stalled", "settle", "merge"))
 
 
 def release_stalled(found: argparse.Namespace) -> int:
@@ -73,6 +76,24 @@ def settle(found: argparse.Namespace) -> int:
     for key in moved:
         out.line(f"settled {key}")
     out.line(f"{len(moved)} tasks moved to completed/, refs of {swept} taken away")
+    return 0
+
+
+def merge(found: argparse.Namespace) -> int:
+    """Merges the coordination branches of projects into the repository's own, each in one commit."""
+    fleet = fleet_of(found)
+    fleet.look()
+    branches = found.branches or sorted(set(fleet.branches.values()))
+    if not branches:
+        raise BadInput("no project has a branch of its own", hint="name one, or set `branches` in .agents/paddock.toon")
+    from paddock.gitnative.joining import merge as join
+
+    done = join(fleet, Agent(name=check_agent(found.agent), sign=signer_of(found)), branches)
+    if found.json:
+        out.dump({"into": fleet.branch, "merged": done})
+        return 0
+    for branch, commit in done.items():
+        out.line(f"merged {branch} into {fleet.branch}: {commit[:12]}" if commit else f"{branch} has nothing new")
     return 0
 
 

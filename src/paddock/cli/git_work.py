@@ -55,11 +55,10 @@ def claim(found: argparse.Namespace) -> int:
     if found.command and not found.hold:
         raise BadInput(f"{found.command[0]!r} is one word too many", hint="a command stands after --hold --")
     fleet, agent = fleet_of(found), _agent(found)
-    verbs = protocols.of(fleet)
     if found.announce:
         presence.announce(fleet, agent)
     want = Filter(project=found.project or found.in_project, role=found.role, min_priority=found.min_priority)
-    got = verbs.claim(fleet, agent, want, found.tries)
+    got = protocols.claim(fleet, agent, want, found.tries)
     if not isinstance(got, Claimed):
         if found.json:
             out.dump({"claimed": False, "lost": got.lost, "tries": got.tries})
@@ -75,7 +74,15 @@ def claim(found: argparse.Namespace) -> int:
     from paddock.gitnative.hold import hold
 
     env = {"AGENT_TASK": got.record.key, "AGENT_TOKEN": got.token, "AGENT_NAME": agent.name}
-    return hold(fleet, agent, got.record.key, found.command, {**os.environ, **env}, found.beat, say)
+    return hold(
+        fleet.of_project(got.record.project),
+        agent,
+        got.record.key,
+        found.command,
+        {**os.environ, **env},
+        found.beat,
+        say,
+    )
 
 
 def _told(got: Claimed) -> dict[str, object]:
@@ -96,6 +103,7 @@ def beat(found: argparse.Namespace) -> int:
     """Renews a claim."""
     fleet, agent = fleet_of(found), _agent(found)
     key = key_of(fleet, found)
+    fleet = fleet.of_project(key.partition("/")[0])
     return _done(found, key, "renewed", protocols.of(fleet).beat(fleet, agent, key, found.token))
 
 
@@ -103,6 +111,7 @@ def complete(found: argparse.Namespace) -> int:
     """Completes a task."""
     fleet, agent = fleet_of(found), _agent(found)
     key = key_of(fleet, found)
+    fleet = fleet.of_project(key.partition("/")[0])
     pr = found.pr or found.pr_url
     return _done(found, key, "completed", protocols.of(fleet).complete(fleet, agent, key, found.token, pr_url=pr))
 
@@ -111,6 +120,7 @@ def release(found: argparse.Namespace) -> int:
     """Gives a task back."""
     fleet, agent = fleet_of(found), _agent(found)
     key = key_of(fleet, found)
+    fleet = fleet.of_project(key.partition("/")[0])
     return _done(found, key, "released", protocols.of(fleet).release(fleet, agent, key, found.token, found.reason))
 
 

@@ -22,7 +22,14 @@ def overview(fleet: Fleet) -> dict[str, Any]:
     view, stored = fleet.look()
     held = view.held()
     stood = stalls.watch(fleet, view)
-    states = _states(stored, view, {key for key in held if stood[key] >= STALLED})
+    stalled = {key for key in held if stood[key] >= STALLED}
+    states: dict[str, str] = {}
+    problems = 0
+    for one in fleet.all():
+        files = stored if one is fleet else one.look()[1]
+        found = _states(files, view, stalled)
+        states |= {key: state for key, state in found.items() if one.owns(key.partition("/")[0])}
+        problems += sum(not problem.warning for problem in files.problems)
     projects: dict[str, dict[str, Any]] = {}
     for key, state in states.items():
         row = projects.setdefault(key.partition("/")[0], dict.fromkeys(_STATES, 0))
@@ -42,7 +49,7 @@ def overview(fleet: Fleet) -> dict[str, Any]:
             "busy": len({row["agent"] for row in claims}),
             "announced": idle,
         },
-        "problems": len([problem for problem in stored.problems if not problem.warning]),
+        "problems": problems,
         "metrics": metrics(fleet.events.read()),
     }
 

@@ -23,6 +23,7 @@ KINDS: Mapping[str, str] = {
     "parked": "a task was lost too often and waits for a person",
     "lost": "a write came from an agent that does not hold the claim any more",
     "settled": "completed tasks were moved in the files",
+    "merged": "a project's coordination branch was merged into the repository's own",
 }
 # Bytes after which the log begins anew; one older file is kept.
 LARGEST = 16 << 20

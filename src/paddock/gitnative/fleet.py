@@ -73,12 +73,16 @@ class Fleet:
         self.rng = rng or random.Random()
         self.say = say
         self._branch = branch
-        # The coordination branch as it was found last.
+        # The coordination branch, and the tasks on it, as they were found last.
         self.branch = branch
+        self.stored: Stored | None = None
         self._places = places
         self._fallen = False
         self._seen: View | None = None
         self._whole_at = 0.0
+        # Project → the branch that its tasks are on, as the repository's own branch says.
+        self.branches = home.branches()
+        self._at: dict[str, Fleet] = {}
 
     def exchange(self, decide: Decide, keys: Collection[str] = ()) -> Exchange:
         """One exchange, with no more than a few of this host at a time. When all that matters are some tasks, the idle
@@ -105,6 +109,30 @@ class Fleet:
         """The view that was kept, while looks at a few refs pay and it is no older than REMEMBERED."""
         fresh = time.monotonic() - self._whole_at < REMEMBERED
         return self._seen if fresh and self.branch and self.home.many else None
+
+    def owns(self, project: str) -> bool:
+        """Whether a project's tasks are on this branch rather than on another one."""
+        if project in self.branches:
+            return self.branches[project] == self.branch
+        return self.branch not in self.branches.values()
+
+    def at(self, branch: str) -> "Fleet":
+        """The same remote by another coordination branch."""
+        if branch not in self._at:
+            told = {"clock": self.clock, "pause": self.pause, "rng": self.rng, "say": self.say}
+            made = Fleet(self.remote, self.home, branch=branch, places=self._places, **told)  # type: ignore[arg-type]
+            made.branches, made.coordination = self.branches, self.coordination
+            self._at[branch] = made
+        return self._at[branch]
+
+    def of_project(self, project: str) -> "Fleet":
+        """This remote by the branch that a project's tasks are on; itself when a branch was asked for by name."""
+        return self.at(self.branches[project]) if not self._branch and project in self.branches else self
+
+    def all(self) -> "list[Fleet]":
+        """This branch and those that projects have for themselves; itself alone when it was asked for by name."""
+        others = [] if self._branch else [self.at(branch) for branch in sorted(set(self.branches.values()))]
+        return [self, *others]
 
     def view(self, refs: Mapping[str, str] | None = None) -> View:
         """What refs say; those of the remote as they are now when none are given."""
@@ -141,6 +169,11 @@ class Fleet:
 
     def _trusted(self, stored: Stored, view: View) -> Stored:
         self.coordination = stored.coordination
+        if not self._branch and stored.coordination.branches != self.branches:
+            self.branches = stored.coordination.branches
+            self.home.keep_branches(self.branches)
+        self.planner.owns = self.owns
+        self.stored = stored
         self.trust.strip(stored, view)
         return stored
 

@@ -42,6 +42,17 @@ class Home:
         if found != self.many:
             (self.path / "many").touch() if found else (self.path / "many").unlink(missing_ok=True)
 
+    def branches(self) -> dict[str, str]:
+        """Project → coordination branch, as it was found last."""
+        try:
+            return msgspec.json.decode((self.path / "branches.json").read_bytes(), type=dict[str, str])
+        except (OSError, msgspec.DecodeError):
+            return {}
+
+    def keep_branches(self, found: dict[str, str]) -> None:
+        """Notes which project has which coordination branch."""
+        replace(self.path / "branches.json", msgspec.json.encode(found))
+
     def held(self, key: str, agent: str) -> Held | None:
         """The claim that an agent made from here, if it is known."""
         try:

@@ -29,6 +29,8 @@ class Coordination(msgspec.Struct, frozen=True, kw_only=True):
     fallback: str = ""
     # Losses after which a task waits for a person.
     max_losses: int = 5
+    # Project → the coordination branch that its tasks are on, for those that have one of their own.
+    branches: dict[str, str] = msgspec.field(default_factory=dict)
     # A file in the repository; with it, only what verifies against it is run.
     allowed_signers: str = ""
 

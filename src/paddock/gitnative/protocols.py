@@ -5,7 +5,7 @@ from typing import Protocol
 
 from paddock.core.errors import BadInput
 from paddock.gitnative import branch, claiming, holding, stalls
-from paddock.gitnative.claiming import Claimed, Missed
+from paddock.gitnative.claiming import TRIES, Claimed, Missed
 from paddock.gitnative.fleet import Agent, Fleet
 from paddock.gitnative.selection import Filter
 from paddock.gitnative.stalls import Swept
@@ -49,6 +49,25 @@ REFS = Verbs("refs", claiming.claim, holding.beat, holding.complete, holding.rel
 
 BRANCH = Verbs("branch", branch.claim, branch.beat, branch.complete, branch.release, branch.release_stalled)
 _KNOWN = {REFS.name: REFS, BRANCH.name: BRANCH}
+
+
+def claim(fleet: Fleet, agent: Agent, want: Filter, tries: int = TRIES) -> Claimed | Missed:
+    """Takes a task from whichever coordination branch has one, beginning with that of the project that is wanted.
+
+    Raises: GitUnreachable, GitRefused.
+    """
+    first = fleet.of_project(want.project)
+    missed = got = of(first).claim(first, agent, want, tries)
+    # Which branches there are may have been read just now.
+    others = [fleet.of_project(want.project)] if want.project else fleet.all()
+    fleet.rng.shuffle(others)
+    for one in others:
+        if isinstance(got, Claimed):
+            break
+        if one is not first:
+            got = of(one).claim(one, agent, want, tries)
+            missed = got if isinstance(missed, Missed) and isinstance(got, Missed) and got.lost else missed
+    return got if isinstance(got, Claimed) else missed
 
 
 def of(fleet: Fleet) -> Verbs:

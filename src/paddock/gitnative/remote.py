@@ -82,7 +82,7 @@ def _by_process(url: str, decide: Decide, borrow: Path | None) -> Exchange:
             if shallow.exists():
                 (git_dir / "shallow").write_bytes(shallow.read_bytes())
         for one in push.objects:
-            _store(git_dir / "objects", one)
+            store(git_dir / "objects", one)
         _fetch_parents(git_dir, url, push)
         return Exchange(refs, _push(git_dir, url, push))
 
@@ -98,9 +98,12 @@ def _fetch_parents(git_dir: Path, url: str, push: Push) -> None:
         gitrun.git("fetch", *words, "--", url, *missing, git_dir=git_dir)
 
 
-def _store(objects: Path, one: Object) -> None:
+def store(objects: Path, one: Object) -> None:
+    """Writes an object below the folder of a repository's objects."""
     path = objects / one.id[:2] / one.id[2:]
     path.parent.mkdir(exist_ok=True)
+    if path.exists():
+        return
     path.write_bytes(zlib.compress(b"%s %d\0" % (one.kind.encode(), len(one.data)) + one.data, 1))
 
 

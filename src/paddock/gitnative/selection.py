@@ -1,7 +1,7 @@
 """Which task an agent goes for: what is ready, and of that what nobody else goes for at the same moment."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from paddock.gitnative.mirror import Stored
@@ -31,6 +31,8 @@ class Planner:
         self._key: object = None
         self._ready: list[str] = []
         self._urgent: dict[str, int] = {}
+        # Whether a project's tasks are taken from this board.
+        self.owns: Callable[[str], bool] = lambda _project: True
 
     def ready(self, stored: Stored, done: frozenset[str], want: Filter) -> list[str]:
         """Keys of what may be claimed as far as files and completions say, the most urgent first."""
@@ -45,7 +47,7 @@ class Planner:
 
     def _wanted(self, stored: Stored, key: str, want: Filter) -> bool:
         task = stored.tasks[key]
-        if key in want.aside:
+        if key in want.aside or not self.owns(task.project):
             return False
         fits = (not want.project or task.project == want.project) and (not task.role or task.role == want.role)
         if want.runnable and not task.run:

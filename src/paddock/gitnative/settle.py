@@ -28,10 +28,15 @@ def settle(fleet: Fleet, agent: Agent, *, least: int = 1, now: float | None = No
 
     Raises: GitUnreachable, GitRefused.
     """
+    done = [_settle(one, agent, least, now) for one in fleet.all()]
+    return sorted(key for moved, _ in done for key in moved), sum(swept for _, swept in done)
+
+
+def _settle(fleet: Fleet, agent: Agent, least: int, now: float | None) -> tuple[list[str], int]:
     moved: list[str] = []
     for _ in range(TRIES):
         view, stored = fleet.look()
-        keys = _unsettled(view, stored)
+        keys = [key for key in _unsettled(view, stored) if fleet.owns(key.partition("/")[0])]
         if len(keys) < max(1, least):
             break
         if _push(fleet, agent, view, stored, keys):
@@ -111,10 +116,12 @@ def sweep(fleet: Fleet, now: float | None = None) -> int:
     settled = {
         key: view.claims.get(key, "")
         for key in view.done
-        if stored.folders.get(key) == layouts.COMPLETED and view.state(key) == DONE
+        if stored.folders.get(key) == layouts.COMPLETED
+        and view.state(key) == DONE
+        and fleet.owns(key.partition("/")[0])
     }
     watched = {f"settled:{key}": oid for key, oid in settled.items()}
-    stood = stalls.observe(fleet, watched, now, name="settled")
+    stood = stalls.observe(fleet, watched, now, name=f"settled-{fleet.branch}".replace("/", "-"))
     gone = [key for key in settled if stood[f"settled:{key}"] >= SWEEP_AFTER]
     swept = 0
     for start in range(0, len(gone), PORTION):

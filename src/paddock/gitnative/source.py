@@ -59,7 +59,8 @@ class GitSource:
         verbs = protocols.of(self._fleet)
         for held in self._fleet.home.all_held(self._agent.name):
             try:
-                verbs.release(self._fleet, self._agent, held.record.key, reason="its agent has started again")
+                fleet = self._fleet.of_project(held.record.project)
+                verbs.release(fleet, self._agent, held.record.key, reason="its agent has started again")
             except PaddockError:
                 self._fleet.home.drop(held.record.key, self._agent.name)
         if verbs is protocols.REFS:
@@ -79,30 +80,31 @@ class GitSource:
             self._announce()
         self._aside = {key: until for key, until in self._aside.items() if until > time.monotonic()}
         want = dataclasses.replace(self._work.want, aside=frozenset(self._aside))
-        got = verbs.claim(self._fleet, self._agent, want)
+        got = protocols.claim(self._fleet, self._agent, want)
         if not isinstance(got, Claimed):
             verbs.release_stalled(self._fleet, self._agent, self._work.stall_minutes)
             if verbs is protocols.REFS and self._work.settle_at:
                 settle.settle(self._fleet, self._agent, least=self._work.settle_at)
             return None
+        fleet = self._fleet.of_project(got.record.project)
         try:
-            order = self._order(got, self._task(got.record.key))
+            order = self._order(fleet, got, self._task(fleet, got.record.key))
         except PaddockError:
             with contextlib.suppress(PaddockError):
-                verbs.release(self._fleet, self._agent, got.record.key, reason="its file could not be read")
+                verbs.release(fleet, self._agent, got.record.key, reason="its file could not be read")
             raise
         self._keys[order.job] = got.record.key
         return order
 
-    def _task(self, key: str) -> Task:
-        known = self._fleet.mirror.latest()
+    def _task(self, fleet: Fleet, key: str) -> Task:
+        known = fleet.stored
         if known is None or key not in known.tasks:
-            _, known = self._fleet.look()
+            _, known = fleet.look()
         if key not in known.tasks:
             raise GitUnreachable(f"the file of {key} is gone")
         return known.tasks[key]
 
-    def _order(self, got: Claimed, task: Task) -> JobOrder:
+    def _order(self, fleet: Fleet, got: Claimed, task: Task) -> JobOrder:
         argv = list(task.run.get("argv") or self._work.argv)
         write = tuple(task.run.get("write") or ("**",))
         now = int(self._fleet.clock() * 1_000)
@@ -120,7 +122,7 @@ class GitSource:
             nonce=secrets.token_hex(8),
             nbf=now,
             exp=now + DAY_MS,
-            base=Base(repo=self._fleet.remote.url, branch=self._fleet.branch),
+            base=Base(repo=self._fleet.remote.url, branch=fleet.branch),
             payload={"argv": argv, "env": env, "message": f"{task.id}: {task.title}"},
             scope=Scope(files=Files(write=write), degraded=self._work.degraded),
             limits=Limits(wall_s=task.run.get("timeout", 3_600)),
@@ -128,7 +130,8 @@ class GitSource:
 
     def renew(self, order: JobOrder) -> None:
         """Raises: ClaimLost, GitUnreachable, GitRefused."""
-        protocols.of(self._fleet).beat(self._fleet, self._agent, self._keys[order.job])
+        fleet = self._fleet.of_project(order.project)
+        protocols.of(fleet).beat(fleet, self._agent, self._keys[order.job])
 
     def end(self, order: JobOrder, outcome: Outcome) -> None:
         """Completes the task, or gives it back; one that fails counts as a loss, so that it is not tried for ever.
@@ -136,19 +139,20 @@ class GitSource:
         Raises: ClaimLost, GitUnreachable, GitRefused.
         """
         key = self._keys.pop(order.job)
-        verbs = protocols.of(self._fleet)
+        fleet = self._fleet.of_project(order.project)
+        verbs = protocols.of(fleet)
         if outcome.status == "done":
             change = outcome.change
             told = {"branch": change.branch, "head": change.head} if change else {}
-            verbs.complete(self._fleet, self._agent, key, **told)
+            verbs.complete(fleet, self._agent, key, **told)
             return
         reason = f"{outcome.status}: {outcome.code} {outcome.detail}".strip()
         if outcome.code in _OURS:
             self._aside[key] = time.monotonic() + ASIDE_S
         if outcome.status in ("failed", "refused") and outcome.code not in _OURS and verbs is protocols.REFS:
-            holding.fail(self._fleet, self._agent, key, reason)
+            holding.fail(fleet, self._agent, key, reason)
         else:
-            verbs.release(self._fleet, self._agent, key, reason=reason)
+            verbs.release(fleet, self._agent, key, reason=reason)
 
     def leave(self) -> None:
         """Takes the announcement away.
