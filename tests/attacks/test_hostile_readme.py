@@ -188,6 +188,15 @@ def test_a_token_that_a_run_prints_in_pieces_reaches_no_reader(scene: Scene) -> 
     assert scene.fleet.log(job) == b"key " + b"*" * 44 + b" end"
 
 
+def test_output_without_end_is_cut_and_said_so(scene: Scene) -> None:
+    job = scene.fleet.run(["sh", "-c", "yes | head -c 40000000"], id="loud-without-end")
+    assert scene.fleet.until(job)["state"] == "done"
+    size, end = 0, b""
+    while part := scene.fleet.log(job, offset=size):
+        size, end = size + len(part), part
+    assert size < 17 << 20 and b"paddock: " in end[-200:]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can write a policy")
 def test_a_policy_that_changes_changes_what_the_agent_offers(scene: Scene) -> None:
     def kinds() -> list[str]:

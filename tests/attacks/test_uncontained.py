@@ -34,10 +34,10 @@ def fleet() -> Iterator[Fleet]:
         remove_tree(folder)
 
 
-def start(fleet: Fleet, name: str, words: list[str], monkeypatch: pytest.MonkeyPatch) -> fleets.Process:
+def start(fleet: Fleet, name: str, words: list[str], monkeypatch: pytest.MonkeyPatch, *more: str) -> fleets.Process:
     with monkeypatch.context() as patch:
         patch.setattr(fleets, "PADDOCK", [*words, *fleets.PADDOCK])
-        return fleet.agent(name)
+        return fleet.agent(name, more=more)
 
 
 def agent(fleet: Fleet, name: str) -> dict[str, object]:
@@ -55,8 +55,11 @@ def test_where_namespaces_are_off_jobs_wait_with_the_reason(fleet: Fleet, monkey
     why = fleet.api.get(f"/v1/jobs/{job}/why")
     assert {"agent": "closed", "reason": "cannot contain jobs"} in why["reasons"]
     assert agent(fleet, "closed")["containment"] == "none"
-    fleet.agent("open")
-    assert fleet.until(job)["state"] == "in_review"
+    start(fleet, "willing", CLOSED, monkeypatch, "--allow-degraded")
+    shown = fleet.until(job)
+    assert (shown["state"], shown["attempts"][-1]["containment"]) == ("in_review", "none")
+    told = [event["data"] for event in fleet.api.get(f"/v1/journal?job={job}&limit=100")]
+    assert any(data.get("containment") == "none" for data in told), told
 
 
 @pytest.mark.skipif(not possible(PRIVATE), reason="no mount namespaces of our own here")

@@ -11,12 +11,12 @@ import paddock
 from paddock.sandbox import can_reach
 from paddock.sandbox.user import User
 
-ROOMS = ("tests/sandbox", "tests/workspace")
+ROOMS = ("tests/sandbox", "tests/workspace", "tests/attacks")
 USER = User(61234, 61234)
 TESTS = Path(__file__).parent.parent
 SELECTED = (
-    "(test_box or test_probe or test_worktree or test_preserve or nested or closed or committed)"
-    " and not pool and not plain and not refused and not names"
+    "(test_box or test_probe or test_beneath or without_hosts or test_worktree or test_preserve or nested or closed"
+    " or committed) and not pool and not [plain and not options_are_refused and not names_"
 )
 
 

@@ -17,6 +17,8 @@ from paddock.wire.messages import Outcome
 RECOVERED = "recovered"
 # Old measurements of what spawning cost are dropped at so many of the finishes.
 TRIM_SHARE = 0.02
+# What an outcome says of a run that was held, or that needed no holding; all else stands in the journal.
+HELD = ("", "contained")
 
 
 def finish_all(work: Work, agent: str, session: str, outcomes: Sequence[Outcome]) -> tuple[Fate, ...]:
@@ -26,7 +28,7 @@ def finish_all(work: Work, agent: str, session: str, outcomes: Sequence[Outcome]
     """
     plain: dict[tuple[str, int], dict[str, Outcome]] = {}
     for outcome in outcomes:
-        if outcome.status == AttemptState.DONE and outcome.change is None:
+        if outcome.status == AttemptState.DONE and outcome.change is None and outcome.containment in HELD:
             plain.setdefault((outcome.session or session, outcome.epoch), {}).setdefault(outcome.job, outcome)
     stand = {
         id(group[job]) for (whose, epoch), group in plain.items() for job in _end_well(work, agent, whose, epoch, group)
@@ -149,6 +151,8 @@ def _end(work: Work, job: JobRecord, outcome: Outcome, ended: AttemptState, fate
     facts: dict[str, object] = {"epoch": job.epoch, "code": outcome.code, "state": fate.state}
     if fate.not_before_ms:
         facts["not_before"] = work.now + fate.not_before_ms
+    if outcome.containment not in HELD:
+        facts["containment"] = outcome.containment
     work.journal(f"attempt.{ended}", job.id, job.agent, **facts)
     _consequences(work, job, outcome, ended, fate, change)
 
