@@ -16,6 +16,7 @@ from paddock.agent.identity import Identity
 from paddock.agent.intake import Refusal
 from paddock.agent.journal import Journal
 from paddock.agent.licensing import FILE, Licensing
+from paddock.agent.trust import Trust
 from paddock.wire import licence
 from paddock.wire.envelope import EnvelopeError
 from paddock.wire.keys import Signer
@@ -63,7 +64,13 @@ def identity() -> Identity:
 def kept(tmp_path: Path, *, host: dict[str, str] = HOST) -> tuple[Licensing, list[int]]:
     """The licensing of an agent and a clock that can be set."""
     time = [NOW]
-    return Licensing(tmp_path / FILE, identity(), "agent-key", Clock(0, lambda: NOW, lambda: time[0]), host), time
+    return Licensing(
+        tmp_path / FILE,
+        Trust(tmp_path / "agent.json", identity(), DIRECTIVE),
+        "agent-key",
+        Clock(0, lambda: NOW, lambda: time[0]),
+        host,
+    ), time
 
 
 def says(**more: Any) -> dict[str, Any]:

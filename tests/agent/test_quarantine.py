@@ -8,6 +8,7 @@ import pytest
 
 from paddock.agent.identity import Identity
 from paddock.agent.quarantine import Post, Terminated
+from paddock.agent.trust import Trust
 from paddock.core.anomalies import Standing
 from paddock.wire import standing
 from paddock.wire.envelope import Envelope
@@ -29,7 +30,7 @@ def word(number: int, where: Standing, key: Signer = KEY, **more: object) -> Env
 
 
 def post(folder: Path) -> Post:
-    return Post(folder / "standing.json", ME, "mine")
+    return Post(folder / "standing.json", Trust(folder / "agent.json", ME, KEY), "mine")
 
 
 def test_it_lasts_over_restarts_and_yields_to_newer_words_alone(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ import base64
 import json
 from pathlib import Path
 
+from paddock.agent.identity import Identity
+from paddock.agent.trust import Trust
 from paddock.agent.witness import Witness
 from paddock.core.chain import Seal
 from paddock.wire import audit
@@ -15,12 +17,15 @@ KEYS = {KEY.keyid: Verifier(KEY.public, "directive")}
 TOLD = (ControlKey(keyid=KEY.keyid, role="directive", key=base64.b64encode(KEY.public).decode()),)
 
 
+ME = Identity(agent="a1", generation=1, server="http://127.0.0.1:1", keys=TOLD)
+
+
 def seal(number: int, at: int, head: str = "a") -> Seal:
     return Seal(number=number, last=10 * number, at=at, marks=b"", head=head * 64)
 
 
 def witness(folder: Path) -> Witness:
-    return Witness(folder / "witness.json", TOLD, KEYS)
+    return Witness(folder / "witness.json", Trust(folder / "agent.json", ME, KEY))
 
 
 def test_it_keeps_the_newest_over_restarts(tmp_path: Path) -> None:

@@ -94,6 +94,14 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
 
 
+def follow(keys: rotation.Keys, *chain: Envelope) -> rotation.Keys:
+    """The keys after these statements, from the first one on."""
+    followed = 0
+    for statement in chain:
+        keys, followed = rotation.follow(keys, followed, statement)
+    return keys
+
+
 def scoped(*write: str, **more: Any) -> Scope:
     return Scope(files=Files(write=write or ("src/**",)), **more)
 
@@ -186,8 +194,8 @@ def test_one_key_follows_another_and_who_was_away_catches_up(desk: Desk) -> None
         desk.ask(Rotate(("job", "directive"), 0))
         desk.ask(Show())  # the overlap is over
     ring = desk.shown().ring
-    assert len(ring.chain) == 8 and rotation.follow(known, ring.chain) == ring.keys
-    assert rotation.follow(known, [*ring.chain, *ring.chain]) == ring.keys
+    assert len(ring.chain) == 8 and follow(known, *ring.chain) == ring.keys
+    assert follow(known, *ring.chain, *ring.chain) == ring.keys
     good = rotation.good(ring.keys)
     assert sorted(key.role for key in good.values()) == ["directive", "job"] and len(rotation.ever(ring.keys)) == 6
     assert not set(good) & {key.keyid for key in known}
@@ -203,7 +211,7 @@ def test_both_keys_are_taken_while_they_overlap(desk: Desk) -> None:
     assert desk.jobs(fresh()).keyid == rotation.newest(told.ring.keys, "job").keyid
     ended = desk.ask(End(("job", "directive")))
     assert len(rotation.good(ended.ring.keys)) == 2 and ended.ends == {} and len(ended.ring.chain) == 2
-    assert rotation.follow(known, ended.ring.chain) == ended.ring.keys
+    assert follow(known, *ended.ring.chain) == ended.ring.keys
 
 
 def test_a_forged_statement_on_keys_is_believed_by_nobody(desk: Desk) -> None:
@@ -213,8 +221,8 @@ def test_a_forged_statement_on_keys_is_believed_by_nobody(desk: Desk) -> None:
     ring = desk.shown().ring
     announced = ring.chain[0]
     thief = Signer(b"t" * 32, "job")
-    _, by_thief = rotation.announce(known, Signer(b"n" * 32, "job"), thief, 1)
-    _, without_the_new = rotation.announce(known, thief, thief, 1)
+    _, by_thief = rotation.announce(known, Signer(b"n" * 32, "job"), thief, 1, 1)
+    _, without_the_new = rotation.announce(known, thief, thief, 1, 1)
     alone = msgspec.structs.replace(announced, signatures=announced.signatures[:1])
     new_alone = msgspec.structs.replace(announced, signatures=announced.signatures[1:])
     swapped = msgspec.structs.replace(announced, payload=ring.chain[1].payload)
@@ -222,7 +230,7 @@ def test_a_forged_statement_on_keys_is_believed_by_nobody(desk: Desk) -> None:
     odd = seal(b"{}", "directive", thief)
     for forged in (by_thief, without_the_new, alone, new_alone, swapped, other, odd, ring.chain[1]):
         with pytest.raises(EnvelopeError):
-            rotation.follow(known, [forged])
+            rotation.follow(known, 0, forged)
 
 
 def test_a_folder_that_lacks_something_is_no_folder_of_keys(desk: Desk) -> None:

@@ -12,7 +12,6 @@ import msgspec
 
 from paddock.agent.clock import Clock
 from paddock.agent.http import Answer, Client
-from paddock.agent.identity import Identity
 from paddock.agent.intake import Gatekeeper, Refusal, evidence
 from paddock.agent.journal import Journal, Told
 from paddock.agent.licensing import Licensing
@@ -21,6 +20,7 @@ from paddock.agent.rolling import Rolling
 from paddock.agent.sent import Sent
 from paddock.agent.slots import Active, Slots
 from paddock.agent.status import Status
+from paddock.agent.trust import Trust
 from paddock.core.errors import Overloaded, Refused, Stale, Unreachable
 from paddock.core.schedule import backoff
 from paddock.wire.envelope import Envelope, EnvelopeError, unseal
@@ -65,7 +65,7 @@ class Beats:
     def __init__(
         self,
         client: Client,
-        identity: Identity,
+        trust: Trust,
         key: Signer,
         session: str,
         hello: Hello,
@@ -73,7 +73,8 @@ class Beats:
         status: Status,
     ) -> None:
         self._client = client
-        self._identity = identity
+        self._trust = trust
+        self._agent = trust.identity.agent
         self._key = key
         self._session = session
         self._hello: Hello | None = hello
@@ -82,7 +83,7 @@ class Beats:
         self._health: tuple[Check, ...] | None = None
         self._journal = journal
         self._status = status
-        self._keys = identity.verifiers()
+        self._keys = trust.now
         self._seq = 0
         self._kicked = asyncio.Event()
         self._answered: asyncio.Future[None] | None = None
@@ -167,7 +168,7 @@ class Beats:
         self._seq += 1
         outcomes = tuple(self._journal.pending(OUTBOX_BYTES))
         return Sent(
-            agent=self._identity.agent,
+            agent=self._agent,
             session=self._session,
             seq=self._seq,
             sent=time.time_ns() // 1_000_000,
@@ -180,6 +181,7 @@ class Beats:
             findings=tuple(self._findings),
             state=state,
             nonce=nonce,
+            keys=self._trust.followed,
         )
 
     def _want(self) -> int:
@@ -234,7 +236,7 @@ class Beats:
         await asyncio.shield(answered)
 
     async def _deliver(self, body: bytes) -> Answer:
-        headers = {AGENT_HEADER: self._identity.agent, SIGNATURE_HEADER: sign(body, "beat", self._key)}
+        headers = {AGENT_HEADER: self._agent, SIGNATURE_HEADER: sign(body, "beat", self._key)}
         tries = 0
         while True:
             self._status.say("beat", "sending a beat" if not tries else f"sending a beat, try {tries + 1}")
@@ -261,6 +263,8 @@ class Beats:
         except msgspec.MsgspecError as error:
             self._later(f"the answer cannot be read: {error}")
             return
+        if reply.keys:
+            self._trust.follow(reply.keys)
         if self._hello is beat.hello:
             self._hello = None
         if self._health is beat.health or (beat.hello is not None and self._health == beat.hello.health):

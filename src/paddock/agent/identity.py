@@ -40,6 +40,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     keys: tuple[ControlKey, ...]
     # Proves that nothing of it was changed; see agent/tampering.py.
     seal: str = ""
+    # How many statements on keys were followed; left out while it is none.
+    followed: int | msgspec.UnsetType = msgspec.UNSET
 
     def verifiers(self) -> dict[str, Verifier]:
         """The control plane's public keys by key id; each is good for its one role."""
@@ -106,7 +108,13 @@ async def activate(state: Path, server: str, name: str, token: str) -> Identity:
         given = msgspec.json.decode(answer.body, type=Activated)
     except msgspec.MsgspecError:
         raise PaddockError("the control plane's answer to the activation cannot be read") from None
-    identity = Identity(agent=given.agent, generation=given.generation, server=server, keys=given.keys)
+    identity = Identity(
+        agent=given.agent,
+        generation=given.generation,
+        server=server,
+        keys=given.keys,
+        followed=given.followed or msgspec.UNSET,
+    )
     save(state / "agent.json", msgspec.json.encode(identity))
     return identity
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from paddock.agent.clock import Clock
-from paddock.agent.identity import Identity, save
+from paddock.agent.identity import save
+from paddock.agent.trust import Trust
 from paddock.core.fingerprint import Match, compare
 from paddock.core.tokens import Binding
 from paddock.wire import licence
@@ -24,17 +25,17 @@ Against = tuple[str, str]
 class Licensing:
     """`licence.jwt`. Without one an agent is unlimited; one that cannot be believed keeps it from work."""
 
-    def __init__(self, path: Path, identity: Identity, agent_key: str, clock: Clock, host: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, trust: Trust, agent_key: str, clock: Clock, host: Mapping[str, str]) -> None:
         self._path = path
-        self._mine = (identity.agent, agent_key, identity.generation)
-        self._keys = identity.verifiers()
+        self._mine = (trust.identity.agent, agent_key, trust.identity.generation)
+        self._trust = trust
         self._clock = clock
         self._host = host
         self.claims: Claims | None = None
         # What the control plane should hear of it.
         self.tampered = ""
         try:
-            self._hold(licence.read(path.read_text("ascii"), self._keys, self._mine))
+            self._hold(licence.read(path.read_text("ascii"), trust.ever, self._mine))
         except FileNotFoundError:
             pass
         except (EnvelopeError, OSError, UnicodeDecodeError) as error:
@@ -43,7 +44,7 @@ class Licensing:
     def take(self, token: str) -> bool:
         """Takes over a licence that is newer than the one that is kept; whether it is another one now."""
         try:
-            told = licence.read(token, self._keys, self._mine)
+            told = licence.read(token, self._trust.now, self._mine)
         except EnvelopeError as error:
             _log.warning("a licence does not hold: %s", error.message, extra={"action": "licence.refused"})
             return False

@@ -36,6 +36,7 @@ from paddock.agent.rolling import Rolling
 from paddock.agent.slots import Slots
 from paddock.agent.status import Status
 from paddock.agent.tampering import of_bundle, of_state
+from paddock.agent.trust import Trust
 from paddock.agent.witness import Witness
 from paddock.core.coding_agents import CAPABILITY
 from paddock.core.errors import PaddockError, Unreachable
@@ -81,7 +82,7 @@ async def _main(config: AgentConfig) -> int:
     rolling = Rolling(config.state / "rolling.json")
     with contextlib.suppress(Replaced):
         return await _session(Agent(config, identity, contained, rolling))
-    return await _session(Agent(config, identity, contained, rolling))
+    return await _session(Agent(config, identities.load(config.state), contained, rolling))
 
 
 async def _session(agent: "Agent") -> int:
@@ -125,11 +126,12 @@ class Agent:
         policy.on_change = lambda: asyncio.get_running_loop().call_soon(self._offer)
         self._suspect = asyncio.Event()
         self._health = Health(config.checks, config.check_s, config.check_timeout_s, self._feel)
-        post = Post(config.state / "standing.json", identity, self._key.keyid)
+        trust = Trust(config.state / "agent.json", identity, self._key)
+        post = Post(config.state / "standing.json", trust, self._key.keyid)
         post.check()
         host = of_host(self._key)
         clock = Clock(self._journal.latest())
-        licensing = Licensing(config.state / FILE, identity, self._key.keyid, clock, host)
+        licensing = Licensing(config.state / FILE, trust, self._key.keyid, clock, host)
         hello = Hello(
             name=config.name,
             version=__version__,
@@ -145,18 +147,18 @@ class Agent:
             licensed=licensing.claims is not None,
         )
         self._agent = identity.agent
-        self._beats = Beats(self._client, identity, self._key, self._session, hello, self._journal, self._status)
+        self._beats = Beats(self._client, trust, self._key, self._session, hello, self._journal, self._status)
         slots = Slots(config, self._journal, self._status, self._session, self._beats.kick, self._beats.confirm, policy)
         slots.agent, slots.key = identity.agent, self._key
         self._slots = self._beats.slots = slots
-        self._beats.gate = self._gate(identity, clock, licensing)
+        self._beats.gate = self._gate(trust, clock, licensing)
         self._beats.clock, self._beats.licensing = clock, licensing
         self._beats.post = post
         self._beats.rolling = rolling
         post.on_change = self._beats.stand
         self._look_for_tampering(identity, post, licensing)
         self._beats.stand()
-        self._witness = Witness(config.state / "witness.json", identity.keys, identity.verifiers())
+        self._witness = Witness(config.state / "witness.json", trust)
         self._beats.on_checkpoint = self._testify
         self._slots.on_uncontained = self._suspect.set
         self._bearer = asyncio.Event()
@@ -164,12 +166,12 @@ class Agent:
         self._ending = asyncio.Event()
         self._introduce(identity, hello)
 
-    def _gate(self, identity: Identity, clock: Clock, licensing: Licensing) -> Gatekeeper:
+    def _gate(self, trust: Trust, clock: Clock, licensing: Licensing) -> Gatekeeper:
         return Gatekeeper(
-            agent=identity.agent,
+            agent=trust.identity.agent,
             agent_key=self._key.keyid,
-            generation=identity.generation,
-            keys=identity.verifiers(),
+            generation=trust.identity.generation,
+            keys=trust.now,
             runs=frozenset((*INSTANT, *RUNNERS)) & frozenset(self._config.kinds or KINDS),
             contains=lambda: self._contained.cls == "contained",
             policy=self._policy,

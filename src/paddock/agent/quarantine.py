@@ -6,11 +6,13 @@ from pathlib import Path
 
 import msgspec
 
-from paddock.agent.identity import Identity, save
+from paddock.agent.identity import save
+from paddock.agent.trust import Trust
 from paddock.core.anomalies import Standing
 from paddock.core.errors import Refused
 from paddock.wire import standing
 from paddock.wire.envelope import Envelope, EnvelopeError
+from paddock.wire.keys import Verifier
 
 _log = logging.getLogger("paddock.agent")
 
@@ -26,10 +28,10 @@ class Terminated(Refused):
 class Post:
     """`standing.json`. A file that cannot be believed keeps the agent from work until the next word arrives."""
 
-    def __init__(self, path: Path, identity: Identity, agent_key: str) -> None:
+    def __init__(self, path: Path, trust: Trust, agent_key: str) -> None:
         self._path = path
-        self._mine = (identity.agent, agent_key, identity.generation)
-        self._keys = identity.verifiers()
+        self._mine = (trust.identity.agent, agent_key, trust.identity.generation)
+        self._trust = trust
         self.standing = Standing.ACTIVE
         self.number = 0
         self.reason = ""
@@ -37,7 +39,7 @@ class Post:
         self.tampered = ""
         self.on_change: Callable[[], None] = lambda: None
         try:
-            self._stand(self._read(msgspec.json.decode(path.read_bytes(), type=Envelope)))
+            self._stand(self._read(msgspec.json.decode(path.read_bytes(), type=Envelope), trust.ever))
         except FileNotFoundError:
             pass
         except (EnvelopeError, msgspec.MsgspecError, OSError) as error:
@@ -63,7 +65,7 @@ class Post:
     def take(self, envelope: Envelope) -> None:
         """Obeys a word that is newer than the last one, once it is on disk; any other is ignored."""
         try:
-            order = self._read(envelope)
+            order = self._read(envelope, self._trust.now)
             if order.number <= self.number:
                 return
             save(self._path, msgspec.json.encode(envelope))
@@ -78,8 +80,8 @@ class Post:
         _log.warning("this agent is %s now: %s", self.standing, self.reason, extra={"action": "standing.changed"})
         self.on_change()
 
-    def _read(self, envelope: Envelope) -> standing.Order:
-        order = standing.read(envelope, self._keys)
+    def _read(self, envelope: Envelope, keys: dict[str, Verifier]) -> standing.Order:
+        order = standing.read(envelope, keys)
         if (order.agent, order.agent_key, order.generation) != self._mine:
             raise EnvelopeError("it is another agent's")
         return order

@@ -21,3 +21,4 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     state: str = ""
     nonce: str = ""
     findings: tuple[Finding, ...] = ()
+    keys: int = 0

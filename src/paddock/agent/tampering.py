@@ -28,16 +28,17 @@ def of_state(state: Path, identity: Identity, key: Signer) -> str:
         wrong = _of_file(state / name)
         if wrong:
             return f"{name} {wrong}"
-    sealed = msgspec.structs.replace(identity, seal=_seal(identity, key))
+    sealed = seal(identity, key)
     if not identity.seal:
         save(state / "agent.json", msgspec.json.encode(sealed))
         return ""
     return "" if hmac.compare_digest(identity.seal.encode(), sealed.seal.encode()) else "agent.json was changed"
 
 
-def _seal(identity: Identity, key: Signer) -> str:
+def seal(identity: Identity, key: Signer) -> Identity:
+    """The identity with the proof that this agent has written it."""
     body = msgspec.json.encode(msgspec.structs.replace(identity, seal=""))
-    return hmac.digest(key.derive("seal"), body, hashlib.sha256).hex()
+    return msgspec.structs.replace(identity, seal=hmac.digest(key.derive("seal"), body, hashlib.sha256).hex())
 
 
 def _of_file(path: Path) -> str:

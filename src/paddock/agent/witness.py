@@ -1,18 +1,16 @@
 """The agent as a witness: it keeps the newest checkpoint that it was handed, and tells when a later one denies it."""
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from paddock.agent.identity import save
+from paddock.agent.trust import Trust
 from paddock.core.chain import contradicts
 from paddock.wire import audit
 from paddock.wire.audit import Checkpoint, Testimony
 from paddock.wire.envelope import Envelope, EnvelopeError
-from paddock.wire.keys import Verifier
-from paddock.wire.messages import ControlKey
 
 _log = logging.getLogger("paddock.agent")
 
@@ -20,16 +18,15 @@ _log = logging.getLogger("paddock.agent")
 class Witness:
     """`witness.json` in the state directory. A complaint stays until a person has moved the file away."""
 
-    def __init__(self, path: Path, keys: Sequence[ControlKey], verifiers: dict[str, Verifier]) -> None:
+    def __init__(self, path: Path, trust: Trust) -> None:
         self._path = path
-        self._keys = tuple(keys)
-        self._verifiers = verifiers
+        self._trust = trust
         self._kept: Checkpoint | None = None
         self.complaint = ""
         try:
             found = msgspec.json.decode(path.read_bytes(), type=Testimony)
             self._envelope = found.checkpoint
-            self._kept = audit.read(found.checkpoint, verifiers)
+            self._kept = audit.read(found.checkpoint, trust.ever)
             self.complaint = found.complaint
         except FileNotFoundError:
             pass
@@ -44,7 +41,7 @@ class Witness:
     def take(self, envelope: Envelope) -> None:
         """Keeps a checkpoint that is newer than the one it has, unless it denies that one."""
         try:
-            told = audit.read(envelope, self._verifiers)
+            told = audit.read(envelope, self._trust.now)
         except EnvelopeError as error:
             _log.warning("a checkpoint does not hold: %s", error.message, extra={"action": "witness.refused"})
             return
@@ -55,11 +52,11 @@ class Witness:
         if self.complaint:
             _log.error(self.complaint, extra={"action": "witness.denied"})
             self._save(
-                Testimony(checkpoint=self._envelope, keys=self._keys, complaint=self.complaint, against=envelope)
+                Testimony(checkpoint=self._envelope, keys=self._trust.keys, complaint=self.complaint, against=envelope)
             )
         elif told.number > self.number:
             self._kept, self._envelope = told, envelope
-            self._save(Testimony(checkpoint=envelope, keys=self._keys))
+            self._save(Testimony(checkpoint=envelope, keys=self._trust.keys))
 
     def _save(self, testimony: Testimony) -> None:
         try:

@@ -17,6 +17,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "up": "run a control plane and agents on this machine",
         "demo": "the whole way on a sample repository or your own",
         "serve": "run the control plane alone",
+        "key": "show, rotate or end the keys that sign",
         "signer": "run the process that alone holds the signing keys",
         "store": "migrate, check or move what is stored",
         "run": "run one agent",

@@ -84,7 +84,7 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
     if given.hello is not None or given.session != agent.session:
         told = await _greet(control, agent, given, now)
         given = msgspec.structs.replace(given, outcomes=())
-    agent.last_seen = now
+    agent.last_seen, agent.followed = now, given.keys
     if given.health is not None and given.hello is None:
         await _feel(control, agent, given.session, given.health, now)
     if given.findings:

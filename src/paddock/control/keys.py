@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-import msgspec
-
 from paddock.control.signing import Signing
 from paddock.core.errors import BadInput
 from paddock.store.replicas import ReplicaStore
@@ -155,4 +153,5 @@ async def _agree(store: ReplicaStore, role: str, keyid: str, now: int) -> None:
 
 def public_view(keys: Sequence[ControlKey]) -> list[dict[str, object]]:
     """The keys as JSON, the newest of each role first."""
-    return [dict(msgspec.to_builtins(key)) for key in sorted(keys, key=lambda key: (key.role, -key.number))]
+    ordered = sorted(keys, key=lambda key: (key.role, -key.number))
+    return [{name: getattr(key, name) for name in ("role", "number", "keyid", "key", "ended")} for key in ordered]

@@ -49,6 +49,7 @@ class Presence:
         "draining",
         "due",
         "features",
+        "followed",
         "free",
         "generation",
         "granted",
@@ -107,6 +108,8 @@ class Presence:
         # Leases as the store last counted them, and slots that the last beat left free.
         self.leases = 0
         self.free = 0
+        # How many statements on keys it had followed at its last beat.
+        self.followed = 0
         # The registry's own: where it holds the agent, by what it knows it, and whether that is what the agent says.
         self.group: Profile | None = None
         self.digest = 0

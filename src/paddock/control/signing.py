@@ -113,6 +113,15 @@ class Signing:
                     raise error if isinstance(error, SignerGone) else SignerGone() from None
             await asyncio.sleep(AGAIN_S)
 
+    async def once(self, part: Asked) -> Told:
+        """The answer to a part that must not be asked twice. Raises: SignerGone, also when it may have been done."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                link = self._link or await self._connect()
+                return (await link.ask(frame(Ask((part,))))).parts[0]
+        except (OSError, TimeoutError):
+            raise SignerGone(hint="`paddock key show` says whether it was done") from None
+
     async def one(self, part: Asked) -> Told:
         """The answer to one part. Raises: SignerGone."""
         return (await self.ask(part)).parts[0]

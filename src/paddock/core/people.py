@@ -56,7 +56,7 @@ ABOUT: dict[May, str] = {
     May.FLEET: "drain agents; projects, limits, shares and budgets",
     May.RELEASES: "start, pause and roll back releases",
     May.TOKENS: "mint and revoke activation tokens; licences",
-    May.SECURITY: "resolve anomalies, quarantine and stop agents, seal the journal",
+    May.SECURITY: "resolve anomalies, quarantine and stop agents, rotate keys, seal the journal",
     May.PEOPLE: "add people, give roles, disable people",
 }
 # What an API token may be given: people manage people themselves, and no token makes another one.

@@ -126,7 +126,7 @@ class Folder:
         ring, signers, until = held.ring, dict(held.signers), dict(held.ends)
         for role in roles:
             fresh = Signer(os.urandom(32), role)
-            keys, statement = rotation.announce(ring.keys, fresh, signers[role], now)
+            keys, statement = rotation.announce(ring.keys, fresh, signers[role], len(ring.chain) + 1, now)
             ring = Ring(keys=keys, chain=(*ring.chain, statement))
             self._write(f"{fresh.keyid}.key", fresh.seed, 0o600)
             signers[role], until[role] = fresh, ends
@@ -144,7 +144,7 @@ class Folder:
         for role in roles:
             if sum(key.role == role and not key.ended for key in ring.keys) < 2:
                 continue
-            keys, statement = rotation.end(ring.keys, held.signers[role], now)
+            keys, statement = rotation.end(ring.keys, held.signers[role], len(ring.chain) + 1, now)
             ring = Ring(keys=keys, chain=(*ring.chain, statement))
         until = {role: at for role, at in held.ends.items() if role not in roles}
         self._write_ring(_File(ring=ring, ends=until))

@@ -63,6 +63,8 @@ SENTENCES: Mapping[str, str] = {
     "jobs.bulk": "{by} asked to {action} {count} jobs",
     "jobs.leased": "{agent} took {count} jobs",
     "jobs.submitted": "{count} jobs were submitted to {project}",
+    "keys.ended": "{by} ended the former keys: {roles}",
+    "keys.rotated": "{by} rotated the keys: {roles}",
     "leases.forgiven": "{leases} leases were drawn out, for nobody could renew them for {unkept_ms} ms",
     "lease.stale": "{job}: {agent} no longer holds it and was told to stop",
     "licence.removed": "{by} removed the licence {licence}",

@@ -1,12 +1,13 @@
 """How one key follows another: statements that whoever knew the former key can check, however late.
 
 A role's keys are numbered. The key that follows is announced by the one before and by itself; that the former ones
-end is said by the key that followed. Each statement is believed on the newest known key of its role and on no other.
+end is said by the key that followed. Each statement is believed on the newest known key of its role and on no other,
+and only when it is the next one: it says its place among all of them.
 """
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import msgspec
@@ -21,6 +22,8 @@ class Follows(Struct, frozen=True, kw_only=True):
     """The body of a `key` envelope: this key is good for the role too, from now on."""
 
     v: Annotated[int, Meta(ge=1, le=1)] = 1
+    # Its place among all statements, from 1.
+    place: Annotated[int, Meta(ge=1, le=2**31)]
     role: Name
     # The new key's number in its role, and the key, raw in base64.
     number: Annotated[int, Meta(ge=2, le=2**31)]
@@ -32,6 +35,8 @@ class Ended(Struct, frozen=True, kw_only=True):
     """The body of a `key.ended` envelope: keys of the role with a lower number are not taken any more."""
 
     v: Annotated[int, Meta(ge=1, le=1)] = 1
+    # Its place among all statements, from 1.
+    place: Annotated[int, Meta(ge=1, le=2**31)]
     role: Name
     number: Annotated[int, Meta(ge=2, le=2**31)]
     at: Millis
@@ -62,21 +67,21 @@ def newest(keys: Keys, role: str) -> ControlKey:
     return max(found, key=lambda key: key.number)
 
 
-def announce(keys: Keys, fresh: Signer, former: Signer, now: int) -> tuple[Keys, Envelope]:
+def announce(keys: Keys, fresh: Signer, former: Signer, place: int, now: int) -> tuple[Keys, Envelope]:
     """The keys with one more, and the statement of it, signed by the former key and the fresh one."""
     number = newest(keys, fresh.role).number + 1
     told = public(fresh, number)
-    body = encode(Follows(role=fresh.role, number=number, key=told.key, at=now))
+    body = encode(Follows(place=place, role=fresh.role, number=number, key=told.key, at=now))
     both = seal(body, "key", former)
     both = msgspec.structs.replace(both, signatures=both.signatures + seal(body, "key", fresh).signatures)
     return (*keys, told), both
 
 
-def end(keys: Keys, signer: Signer, now: int) -> tuple[Keys, Envelope]:
+def end(keys: Keys, signer: Signer, place: int, now: int) -> tuple[Keys, Envelope]:
     """The keys with the former ones of this role ended, and the statement of it."""
     told = newest(keys, signer.role)
-    statement = seal(encode(Ended(role=signer.role, number=told.number, at=now)), "key.ended", signer)
-    return _without(keys, signer.role, told.number), statement
+    body = encode(Ended(place=place, role=signer.role, number=told.number, at=now))
+    return _without(keys, signer.role, told.number), seal(body, "key.ended", signer)
 
 
 def _without(keys: Keys, role: str, number: int) -> Keys:
@@ -85,42 +90,45 @@ def _without(keys: Keys, role: str, number: int) -> Keys:
     )
 
 
-def follow(keys: Keys, chain: Sequence[Envelope]) -> Keys:
-    """The keys after these statements; those that say nothing new are passed over.
+def follow(keys: Keys, followed: int, statement: Envelope) -> tuple[Keys, int]:
+    """The keys after this statement, and how many were followed then; nothing changes by one that was followed before.
 
-    Raises: Unsigned, BadSignature, Malformed for the first that does not hold.
+    Raises: EnvelopeError when it does not hold or is not the next one.
     """
-    for envelope in chain:
-        step = _STEPS.get(envelope.payload_type)
-        if step is None:
-            raise EnvelopeError(f"{envelope.payload_type[:80]!r} is no statement on keys")
-        keys = step(keys, envelope)
-    return keys
+    step = _STEPS.get(statement.payload_type)
+    if step is None:
+        raise EnvelopeError(f"{statement.payload_type[:80]!r} is no statement on keys")
+    place, found = step(keys, followed, statement)
+    if place > followed + 1:
+        raise EnvelopeError(f"it is statement {place}, and {followed} were followed")
+    return (found, place) if place > followed else (keys, followed)
 
 
-def _follow_key(keys: Keys, envelope: Envelope) -> Keys:
-    told = _follows.decode(_unchecked(envelope))
+def _follow_key(keys: Keys, followed: int, statement: Envelope) -> tuple[int, Keys]:
+    told = _follows.decode(_unchecked(statement))
+    if told.place != followed + 1:
+        return told.place, keys
     latest = newest(keys, told.role)
-    if told.number <= latest.number:
-        return keys
+    if told.number != latest.number + 1:
+        raise EnvelopeError(f"it announces key {told.number} after key {latest.number}")
     fresh = ControlKey(keyid="", role=told.role, key=told.key, number=told.number)
     check = verifier(fresh)
     # Each of the two by itself: a statement that only one of them has signed is nobody's.
     for key in (verifier(latest), check):
-        unseal(envelope, "key", {key.keyid: key}, told.role)
-    return (*keys, msgspec.structs.replace(fresh, keyid=check.keyid))
+        unseal(statement, "key", {key.keyid: key}, told.role)
+    return told.place, (*keys, msgspec.structs.replace(fresh, keyid=check.keyid))
 
 
-def _follow_end(keys: Keys, envelope: Envelope) -> Keys:
-    told = _ended.decode(_unchecked(envelope))
+def _follow_end(keys: Keys, followed: int, statement: Envelope) -> tuple[int, Keys]:
+    told = _ended.decode(_unchecked(statement))
+    if told.place != followed + 1:
+        return told.place, keys
     latest = newest(keys, told.role)
-    if told.number < latest.number:
-        return keys
-    if told.number > latest.number:
-        raise EnvelopeError("it ends keys for one that is not known")
+    if told.number != latest.number:
+        raise EnvelopeError(f"it ends keys for key {told.number}, and the newest is {latest.number}")
     key = verifier(latest)
-    unseal(envelope, "key.ended", {key.keyid: key}, told.role)
-    return _without(keys, told.role, told.number)
+    unseal(statement, "key.ended", {key.keyid: key}, told.role)
+    return told.place, _without(keys, told.role, told.number)
 
 
 def _unchecked(envelope: Envelope) -> bytes:
@@ -131,7 +139,7 @@ def _unchecked(envelope: Envelope) -> bytes:
         raise EnvelopeError("the envelope's base64 does not decode") from None
 
 
-_STEPS: Mapping[str, Callable[[Keys, Envelope], Keys]] = {
+_STEPS: Mapping[str, Callable[[Keys, int, Envelope], tuple[int, Keys]]] = {
     "application/vnd.paddock.key.v1+json": _follow_key,
     "application/vnd.paddock.key.ended.v1+json": _follow_end,
 }
