@@ -62,12 +62,16 @@ def _read(name: str) -> object:
 
 def _resolver(rules: dict[str, Any]) -> str:
     found = rules.get("resolver")
-    return f"{' '.join(found['argv']) or 'the command of the job'}, {found['rounds']} rounds" if found else ""
+    return f"{_start(found) or 'what the job ran'}, {found['rounds']} rounds" if found else ""
+
+
+def _start(worker: dict[str, Any]) -> str:
+    return " ".join(worker["argv"]) or str(worker["agent"])
 
 
 def _print(rules: dict[str, Any]) -> None:
     bounds = f"{rules['rounds']} rounds of {rules['per_round']}, {rules['in_all']} findings, {rules['seconds']} s"
-    fixers = [f"{' '.join(one['argv'])} for {', '.join(one['findings'])}" for one in rules["fixers"]]
+    fixers = [f"{_start(one)} for {', '.join(one['findings'])}" for one in rules["fixers"]]
     owners = [f"{', '.join(one['paths'])}: {' or '.join(one['people'])}" for one in rules["owners"]]
     out.facts(
         {

@@ -96,7 +96,7 @@ _TABLE = (
         name="review.run",
         about="Holds a change's head against reviewers that need no model, and tells findings.",
         required={"change": str, "commit": str, "base": str, "rules": dict},
-        optional={"authors": list, "others": list, "checks": list},
+        optional={"authors": list, "others": list, "checks": list, "agents": list},
         worktree=True,
         changes=False,
         system=True,
@@ -106,8 +106,9 @@ _TABLE = (
     Kind(
         name="change.fix",
         about="Runs a project's fixer on the findings of a review; what it wrote moves the change's head.",
-        required={"argv": list, "change": str, "commit": str, "base": str, "branch": str, "findings": list},
-        optional={"epoch": int},
+        required={"change": str, "commit": str, "base": str, "branch": str, "findings": list},
+        # Either a command, or a coding agent with a brief.
+        optional={"argv": list, "agent": str, "model": str, "brief": str, "epoch": int},
         worktree=True,
         changes=False,
         spends=True,
@@ -117,9 +118,9 @@ _TABLE = (
     Kind(
         name="change.resolve",
         about="Goes on with a change on its own branch: a conflict resolved, or what a person asks for done.",
-        required={"argv": list, "change": str, "commit": str, "base": str, "branch": str, "brief": str},
+        required={"change": str, "commit": str, "base": str, "branch": str, "brief": str},
         # `onto`: the branch that it conflicts with; empty where nothing is merged.
-        optional={"epoch": int, "onto": str, "env": dict},
+        optional={"argv": list, "agent": str, "model": str, "epoch": int, "onto": str, "env": dict},
         worktree=True,
         changes=False,
         spends=True,

@@ -114,7 +114,7 @@ def effective(asked: Asked, policy: Policy) -> Effective:
         read=policy.files.read,
         agents=policy.agents,
         # Outside a box a secret would lie open to whoever runs as the same user, and an agent asks nobody.
-        degraded=policy.allow_degraded and own.degraded and not own.secrets and asked.kind != CODING,
+        degraded=policy.allow_degraded and own.degraded and not own.secrets and not _agents_of(asked),
         limits=msgspec.structs.replace(
             policy.limits, wall_seconds=min(policy.limits.wall_seconds, max(1, asked.wall_seconds))
         ),
@@ -180,15 +180,20 @@ def _narrowed(asked: Asked, policy: Policy) -> tuple[str, ...]:
 
 def _agent_denials(asked: Asked, policy: Policy) -> list[Denial]:
     """What keeps a coding agent from working on the job here."""
-    name = asked.payload.get("agent")
-    if asked.kind != CODING or not isinstance(name, str):
-        return []
-    if name not in policy.agents:
-        return [Denial("agents", f"{name[:80]} does not work here")]
-    needed = policy.agents[name].secret
-    if needed and needed not in asked.scope.secrets:
-        return [Denial("agents", f"{name} needs the secret {needed}, which the job's scope does not name")]
-    return []
+    out = []
+    for name in _agents_of(asked):
+        needed = policy.agents[name].secret if name in policy.agents else ""
+        if name not in policy.agents:
+            out.append(Denial("agents", f"{name[:80]} does not work here"))
+        elif needed and needed not in asked.scope.secrets:
+            out.append(Denial("agents", f"{name} needs the secret {needed}, which the job's scope does not name"))
+    return out
+
+
+def _agents_of(asked: Asked) -> list[str]:
+    """The coding agents that a job starts, by name."""
+    one, many = asked.payload.get("agent"), asked.payload.get("agents")
+    return [name for name in (one, *(many if isinstance(many, list) else ())) if isinstance(name, str)]
 
 
 def _withheld(name: str, asked: Asked, policy: Policy) -> str:

@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
-from paddock.core import kinds
+from paddock.core import coding_agents, kinds
 from paddock.core.job import Job, Scope
-from paddock.core.reviewing import Resolver, Rules, plain
+from paddock.core.reviewing import Resolver, Rules, Worker, plain
 from paddock.core.system_jobs import URGENCY
 
 # Open changes that a review holds a change against.
 MOST_OTHERS = 50
+# What an agent is asked for where the project says nothing else.
+MEND = "A review of your worktree found what follows, as JSON. Mend each of these findings, and nothing else."
 _LOOKS = ("reviewers", "tools", "forbidden", "most_lines", "most_files")
 
 
@@ -38,9 +38,15 @@ def review_job(
         "authors": list(authors) if substitute else [],
         "others": [list(other) for other in others[:MOST_OTHERS]],
         "checks": commands(rules),
+        "agents": [tool.agent for tool in rules.tools if tool.agent],
     }
     requires = {*rules.requires, *(("ruff",) if "ruff" in rules.reviewers else ())}
-    return _job("review.run", f"review-{name}", payload, Scope(degraded=scope.degraded), requires, tries=2)
+    every = Worker(
+        hosts=tuple(sorted({host for tool in rules.tools for host in tool.hosts})),
+        secrets=tuple(sorted({name for tool in rules.tools for name in tool.secrets})),
+    )
+    needs = {*requires, *(word for tool in rules.tools for word in tool.needs)}
+    return _job("review.run", f"review-{name}", payload, every.scope(scope), needs, tries=2)
 
 
 def fix_job(
@@ -59,7 +65,7 @@ def fix_job(
     """Has a fixer mend findings on a change's branch, within the files that the change's own job may write."""
     chosen = rules.fixers[fixer]
     payload: dict[str, Any] = {
-        "argv": list(chosen.argv),
+        **_start(chosen),
         "change": change,
         "commit": head,
         "base": base,
@@ -67,14 +73,15 @@ def fix_job(
         "epoch": epoch,
         "findings": [dict(finding) for finding in findings],
     }
-    narrow = Scope(
-        files=scope.files,
-        hosts=chosen.hosts,
-        untrusted=scope.untrusted,
-        public=scope.public,
-        degraded=scope.degraded,
-    )
-    return _job("change.fix", f"fix-{name}", payload, narrow, chosen.requires, tries=1, timeout=chosen.timeout)
+    narrow = chosen.scope(scope, files=scope.files)
+    return _job("change.fix", f"fix-{name}", payload, narrow, chosen.needs, tries=1, timeout=chosen.timeout)
+
+
+def _start(worker: Worker) -> dict[str, Any]:
+    """How a payload says what is started."""
+    if not worker.agent:
+        return {"argv": list(worker.argv)}
+    return {"agent": worker.agent, "brief": worker.brief or MEND} | ({"model": worker.model} if worker.model else {})
 
 
 def resolve_job(
@@ -94,21 +101,22 @@ def resolve_job(
 ) -> Job:
     """Has the author's kind of agent go on with a change, within what the change's own job may touch.
 
-    `author` is the payload of that job, whose command is run where the resolver has none of its own.
+    `author` is the payload of that job: its command or its coding agent goes on where the resolver names none.
     """
+    own = not (resolver.argv or resolver.agent)
+    mine = {key: author[key] for key in ("argv", "agent", "model", "env") if key in author}
     payload: dict[str, Any] = {
-        "argv": list(resolver.argv or author.get("argv") or ()),
-        "env": dict(author.get("env") or {}) if not resolver.argv else {},
+        **(mine if own else _start(resolver)),
         "change": change,
         "commit": head,
         "base": base,
         "branch": branch,
         "epoch": epoch,
         "onto": onto,
-        "brief": brief,
+        "brief": "\n\n".join(filter(None, (resolver.brief, brief))).replace("\0", ""),
     }
-    wider = msgspec.structs.replace(scope, hosts=resolver.hosts) if resolver.argv else scope
-    needs = {*requires, *resolver.requires}
+    wider = scope if own else resolver.scope(scope, files=scope.files)
+    needs = {*resolver.needs, *(word for word in requires if own or not word.startswith(coding_agents.CAPABILITY))}
     return _job("change.resolve", f"resolve-{name}", payload, wider, needs, tries=1, timeout=resolver.timeout)
 
 
@@ -117,7 +125,7 @@ def commands(rules: Rules) -> list[list[str]]:
     linters = [
         [name, *(("check",) if name == "ruff" else ())] for name in ("ruff", "bandit") if name in rules.reviewers
     ]
-    return [*linters, *(list(tool.argv) for tool in rules.tools)]
+    return [*linters, *(list(tool.argv) for tool in rules.tools if tool.argv)]
 
 
 def _job(

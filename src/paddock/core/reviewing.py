@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from paddock.core import scope, scope_hosts
+from paddock.core import coding_agents, scope, scope_hosts
 from paddock.core.errors import BadInput
 from paddock.core.findings import Severity
-from paddock.core.job import CAPABILITY
+from paddock.core.job import CAPABILITY, Files, Scope
 
 # Reviewers that need neither a model nor a command of the project's: name → what it looks for.
 BUILT_IN = {
@@ -31,36 +31,57 @@ class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """The manner of every part of the rules."""
 
 
-class Tool(Struct, frozen=True, kw_only=True):
-    """A reviewer of the project's own: a command that writes findings as a JSON list to the file `{findings}`."""
+class Worker(Struct, frozen=True, kw_only=True):
+    """A command of the project's own, or a coding agent with a brief, and what either needs."""
 
-    name: Word
-    argv: Argv
-
-
-class Fixer(Struct, frozen=True, kw_only=True):
-    """Who mends findings: a command that reads them as a JSON list from the file `{findings}`."""
-
-    argv: Argv
-    # Patterns over reviewer/rule, such as ruff/*.
-    findings: tuple[str, ...] = ("*",)
-    # Capabilities that its agent must have, and hosts that it may reach.
+    argv: tuple[str, ...] = ()
+    # A coding agent that the hosts' policies know, its model, and what it is asked for.
+    agent: Annotated[str, Meta(pattern="^[a-z0-9._-]{0,64}$")] = ""
+    model: Annotated[str, Meta(max_length=100)] = ""
+    brief: Annotated[str, Meta(max_length=16_000)] = ""
+    # Capabilities that its agent must have; hosts that it may reach, and secrets that it is lent.
     requires: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Capabilities that its agent must have, that of the coding agent among them."""
+        return (*self.requires, *((coding_agents.CAPABILITY + self.agent,) if self.agent else ()))
+
+    def scope(self, author: Scope, *, files: Files | None = None) -> Scope:
+        """What it may touch while it works on a change of a job with that scope."""
+        return Scope(
+            files=files or Files(),
+            hosts=self.hosts,
+            secrets=self.secrets,
+            untrusted=author.untrusted,
+            public=author.public,
+            degraded=author.degraded,
+        )
+
+
+class Tool(Worker, frozen=True, kw_only=True):
+    """A reviewer of the project's own: it writes findings as a JSON list to the file `{findings}`."""
+
+    name: Word
+
+
+class Fixer(Worker, frozen=True, kw_only=True):
+    """Who mends findings: a command reads them as a JSON list from the file `{findings}`, an agent in its brief."""
+
+    # Patterns over reviewer/rule, such as ruff/*.
+    findings: tuple[str, ...] = ("*",)
     # Seconds that one run may take.
     timeout: Annotated[int, Meta(ge=1, le=86_400)] = 900
 
 
-class Resolver(Struct, frozen=True, kw_only=True):
+class Resolver(Worker, frozen=True, kw_only=True):
     """Who goes on with a change on its own branch when it conflicts or a person asks for more.
 
-    A command that reads what is wanted from the file `{brief}`; the job's own command when `argv` is left out.
+    A command reads what is wanted from the file `{brief}`. With neither command nor agent, what the job ran goes on.
     """
 
-    argv: tuple[str, ...] = ()
-    # Capabilities that its agent must have, beside those that the job required; hosts that it may reach.
-    requires: tuple[str, ...] = ()
-    hosts: tuple[str, ...] = ()
     # Runs for one wish, and for all conflicts of one change.
     rounds: Annotated[int, Meta(ge=1, le=10)] = 2
     # Seconds that one run may take.
@@ -133,15 +154,31 @@ def parse(raw: object) -> Rules:
     for where, patterns in (("forbidden", rules.forbidden), *(("owners", one.paths) for one in rules.owners)):
         for pattern in patterns:
             scope.check_pattern(pattern, where)
-    for fixer in rules.fixers:
-        scope_hosts.check_hosts(fixer.hosts, "fixers.hosts")
+    for word in rules.requires:
+        _check_capability(word)
+    for where, workers in (("tools", rules.tools), ("fixers", rules.fixers)):
+        for worker in workers:
+            _check_worker(worker, where)
+            if not (worker.argv or worker.agent):
+                raise BadInput(f"{where}: one has neither argv nor agent")
     if rules.resolver:
-        scope_hosts.check_hosts(rules.resolver.hosts, "resolver.hosts")
-    resolves = rules.resolver.requires if rules.resolver else ()
-    for word in (*rules.requires, *resolves, *(word for fixer in rules.fixers for word in fixer.requires)):
-        if not CAPABILITY.match(word):
-            raise BadInput(f"requires: {word!r} is no capability")
+        _check_worker(rules.resolver, "resolver")
     return rules
+
+
+def _check_worker(worker: Worker, where: str) -> None:
+    if worker.argv and worker.agent:
+        raise BadInput(f"{where}: one has argv and agent", hint="a command, or a coding agent with a brief")
+    if worker.argv and not all(worker.argv[:1]):
+        raise BadInput(f"{where}.argv: the program is empty")
+    scope_hosts.check_hosts(worker.hosts, f"{where}.hosts")
+    for word in worker.requires:
+        _check_capability(word)
+
+
+def _check_capability(word: str) -> None:
+    if not CAPABILITY.match(word):
+        raise BadInput(f"requires: {word!r} is no capability")
 
 
 def plain(rules: Rules) -> dict[str, Any]:

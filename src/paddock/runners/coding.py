@@ -26,18 +26,25 @@ async def run(job: Run) -> Outcome:
     Raises: RunFailed when the policy has it no more, or a folder of its home is not there.
     """
     payload = job.order.payload
-    name = str(payload["agent"])
+    brief = str(payload["brief"])
+    title = str(payload.get("message") or "") or f"{job.order.name}\n\n{brief[:2_000]}"
+    return await carry_out(job, prepared(job, str(payload["agent"]), str(payload.get("model") or ""), brief, title))
+
+
+def prepared(job: Run, name: str, model: str, brief: str, title: str = "") -> Start:
+    """How an agent is started on this host with a brief.
+
+    Raises: RunFailed when the policy has it no more, or a folder of its home is not there.
+    """
     setup = job.fence.agents.get(name)
     if setup is None:
         raise RunFailed(f"the policy of this host has no agent {name} any more", code="policy_denied")
-    argv, brief = coding_agents.start(name, setup, str(payload["brief"]), str(payload.get("model") or ""))
+    argv, told = coding_agents.start(name, setup, brief, model)
     binds = [_bind(source, Path(HOME) / target) for target, source in setup.cache.items()]
     if setup.home:
         binds.append(_bind(setup.home, _TEMPLATE))
         argv = ["/bin/sh", "-c", _SETTLE, str(_TEMPLATE), *argv]
-    title = str(payload.get("message") or "") or f"{job.order.name}\n\n{str(payload['brief'])[:2_000]}"
-    env = _env(job, name, setup)
-    return await carry_out(job, Start(argv=argv, env=env, message=title, binds=binds, stdin=brief, shown=name))
+    return Start(argv=argv, env=_env(job, name, setup), message=title, binds=binds, stdin=told, shown=name)
 
 
 def _bind(source: str, target: Path) -> Bind:

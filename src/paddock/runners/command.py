@@ -140,7 +140,7 @@ async def _conclude(job: Run, cache: RepoCache, tree: Worktree, ended: Ended, sn
     verdict = verdict_on(job, ended, snapshot)
     seen = await seen_in(job, snapshot.diff)
     if seen:
-        return await _keep(job, tree, seen, facts)
+        return await keep(job, tree, seen, facts)
     try:
         if verdict is None and snapshot.head is not None and not await still_ours(job):
             verdict = _stopped(job)
@@ -161,7 +161,7 @@ async def _conclude(job: Run, cache: RepoCache, tree: Worktree, ended: Ended, sn
     return outcome(job, "done", change=report, result=_result(snapshot), **facts)
 
 
-async def _keep(job: Run, tree: Worktree, name: str, facts: dict[str, Any]) -> Outcome:
+async def keep(job: Run, tree: Worktree, name: str, facts: dict[str, Any]) -> Outcome:
     """What holds a secret does not leave the host, not even as saved work; this host's cache has it."""
     try:
         await asyncio.to_thread(remove, tree)

@@ -13,7 +13,9 @@ import msgspec
 
 from paddock.core.errors import PaddockError
 from paddock.runners.base import Run, outcome, stopped
-from paddock.runners.command import execute, report_of, still_ours, verdict_on, with_facts
+from paddock.runners.coding import prepared
+from paddock.runners.command import Start, execute, keep, report_of, still_ours, verdict_on, with_facts
+from paddock.runners.lending import seen_in
 from paddock.runners.process import Ended
 from paddock.wire.messages import Outcome
 from paddock.workspace import (
@@ -55,7 +57,7 @@ async def run(job: Run) -> Outcome:
 async def work(job: Run, tree: Worktree, name: str, told: str) -> tuple[Ended, Snapshot]:
     """Runs the order's command with `told` in a file that `{name}` and PADDOCK_NAME stand for; saves what it wrote."""
     try:
-        ended = await execute(_briefed(job, tree, name, told), tree)
+        ended = await execute(*_briefed(job, tree, name, told))
         job.say("saving what it wrote")
         return ended, await asyncio.to_thread(collect, tree, f"{job.order.name}: work on a change")
     except BaseException:
@@ -63,8 +65,12 @@ async def work(job: Run, tree: Worktree, name: str, told: str) -> tuple[Ended, S
         raise
 
 
-def _briefed(job: Run, tree: Worktree, name: str, told: str) -> Run:
-    """The same run with what it is told in a file, beside the socket that it may talk through."""
+def _briefed(job: Run, tree: Worktree, name: str, told: str) -> tuple[Run, Worktree, Start | None]:
+    """The run with what it is told: an agent in its brief, a command in a file beside its socket."""
+    order = job.order.payload
+    if order.get("agent"):
+        brief = told if name == "brief" else f"{order['brief']}\n\n{told}"
+        return job, tree, prepared(job, order["agent"], order.get("model") or "", brief)
     folder = tree.socket_dir()
     path = folder.source / name
     path.write_text(told)
@@ -75,7 +81,7 @@ def _briefed(job: Run, tree: Worktree, name: str, told: str) -> Run:
         "argv": [part.replace(f"{{{name}}}", shown) for part in job.order.payload["argv"]],
         "env": {**given, f"PADDOCK_{name.upper()}": shown, "PADDOCK_BASE": job.order.payload["base"]},
     }
-    return dataclasses.replace(job, order=msgspec.structs.replace(job.order, payload=payload))
+    return dataclasses.replace(job, order=msgspec.structs.replace(job.order, payload=payload)), tree, None
 
 
 async def conclude(
@@ -88,6 +94,9 @@ async def conclude(
         "containment": "contained" if tree.record.contained else "none",
     }
     verdict = verdict_on(job, ended, snapshot)
+    seen = await seen_in(job, snapshot.diff)
+    if seen:
+        return await keep(job, tree, seen, facts)
     result: dict[str, object] = {}
     try:
         job.say("publishing")
