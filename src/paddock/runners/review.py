@@ -12,6 +12,7 @@ from paddock.core.findings import MOST, Told
 from paddock.core.review_jobs import commands
 from paddock.core.reviewing import parse
 from paddock.runners.base import Run, RunFailed, outcome, stopped
+from paddock.runners.command import with_facts
 from paddock.runners.review_static import REVIEWERS, Look
 from paddock.runners.review_tools import Bench, NotRun, ask_linter, ask_tool, bench, unknown_before
 from paddock.wire.messages import Outcome
@@ -55,7 +56,7 @@ async def run(job: Run) -> Outcome:
         "findings": [msgspec.to_builtins(told) for told in found[:MOST]],
         "more": len(found[MOST:]),
     }
-    return outcome(job, "done", result=result)
+    return with_facts(job, outcome(job, "done", result=result))
 
 
 async def _ask_all(job: Run, look: Look) -> tuple[list[dict[str, Any]], list[Told]]:

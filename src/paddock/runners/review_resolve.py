@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from paddock.core.errors import PaddockError
 from paddock.runners.base import Run, outcome
 from paddock.runners.command import with_facts
-from paddock.runners.command import with_facts
 from paddock.runners.review_fix import conclude, put, work
 from paddock.wire.messages import Outcome
 from paddock.workspace import RepoCache, Snapshot, create, half_merged, joined, marked
