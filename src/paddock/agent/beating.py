@@ -47,7 +47,8 @@ _replies = msgspec.json.Decoder(Reply)
 OUTBOX_BYTES = 150_000
 # What the control plane may ask for; anything else is drawn into these bounds.
 SHORTEST_S, LONGEST_S = 0.05, 600.0
-CONFIRM_S = 60.0
+# How long a run that is told to stop still waits for the answer that its lease holds.
+CONFIRM_S = 15.0
 # Refusals of orders that no honest control plane causes.
 _TAMPERED = frozenset({"unsigned", "bad_signature", "wrong_target"})
 
@@ -218,13 +219,17 @@ class Beats:
     async def confirm(self, run: Active) -> None:
         """Returns once a beat that began after this call has shown that the attempt still holds its job.
 
-        Raises: Stale, Unreachable.
+        However long nobody answers, what was done is kept. Raises: Stale; Unreachable when told to stop meanwhile.
         """
+        answered, stopped = asyncio.ensure_future(self.answered()), asyncio.ensure_future(run.stop.wait())
         try:
-            async with asyncio.timeout(CONFIRM_S):
-                await self.answered()
-        except TimeoutError:
-            raise Unreachable("the control plane did not confirm the lease in time") from None
+            await asyncio.wait({answered, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({answered}, timeout=CONFIRM_S)
+            if not answered.done():
+                raise Unreachable("the agent was stopped before the control plane could confirm the lease")
+        finally:
+            answered.cancel()
+            stopped.cancel()
         if run.stop.why == "stale":
             raise Stale()
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from paddock.core.errors import PaddockError
+from paddock.core.errors import PaddockError, Unreachable
 from paddock.runners import Sink
 from paddock.sandbox import NotContained
 from paddock.wire.messages import JobOrder, Outcome
@@ -18,6 +18,8 @@ def outcome_of(error: Exception, order: JobOrder, log: Sink) -> Outcome:
         log.write(f"paddock: {error.message}\n".encode())
         detail = f"{error.message}. {error.hint}" if error.hint else error.message
         code = error.code
+        if isinstance(error, Unreachable):  # nobody could say whether the work is still wanted
+            status = "returned"
         if isinstance(error, NotContained):
             status, code = "refused", "not_capable"
     else:

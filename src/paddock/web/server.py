@@ -25,6 +25,7 @@ from paddock.core.state import Bounds
 from paddock.web.app import create_app
 from paddock.web.files import open_up, warn_if_few
 from paddock.web.opening import check_address, open_door
+from paddock.web.protocol import Bounded
 
 STOP_SECONDS = 3
 # A host that is gone is noticed after two minutes.
@@ -133,7 +134,7 @@ async def serve(
     config = uvicorn.Config(
         create_app(control),
         loop="none",
-        http="httptools",
+        http=Bounded,
         lifespan="off",
         access_log=False,
         proxy_headers=False,
