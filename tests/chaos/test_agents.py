@@ -60,7 +60,9 @@ def test_a_job_whose_agents_die_time_and_again_is_parked_with_all_its_work(fleet
         fleet.agent("a1")
     shown = fleet.until(job)
     assert (shown["state"], shown["reason"]) == ("parked", "its agent was lost 3 times")
-    assert [data["code"] for data in said(shown, "attempt.lost")] == ["agent_restarted"] * 3
+    # The lease may run out first where a process takes long to start.
+    lost = [data["code"] for data in said(shown, "attempt.lost")]
+    assert len(lost) == 3 and set(lost) <= {"agent_restarted", "lease_expired"}
     for epoch in (1, 2, 3):
         ref = f"refs/paddock/wip/{job}/{epoch}"
         wait_until(lambda ref=ref: fleet.repo.tip(ref), 40, what=f"{ref} is in the repository")  # type: ignore[misc]
