@@ -17,7 +17,7 @@ from paddock.agent.journal import Journal, Told
 from paddock.agent.licensing import Licensing
 from paddock.agent.quarantine import Post
 from paddock.agent.rolling import Rolling
-from paddock.agent.sent import Sent
+from paddock.agent.sent import Replaced, Sent
 from paddock.agent.slots import Active, Slots
 from paddock.agent.status import Status
 from paddock.agent.trust import Trust
@@ -51,13 +51,6 @@ SHORTEST_S, LONGEST_S = 0.05, 600.0
 CONFIRM_S = 15.0
 # Refusals of orders that no honest control plane causes.
 _TAMPERED = frozenset({"unsigned", "bad_signature", "wrong_target"})
-
-
-class Replaced(Stale):
-    """Another process runs as this agent: this one was replaced and stops."""
-
-    code = "stale_session"
-    hint = "a second process runs with a copy of this agent's state directory"
 
 
 class Beats:

@@ -18,7 +18,7 @@ import msgspec
 
 from paddock import __version__
 from paddock.agent import identity as identities
-from paddock.agent.beating import Beats, Replaced
+from paddock.agent.beating import Beats
 from paddock.agent.capabilities import find
 from paddock.agent.clock import Clock
 from paddock.agent.config import AgentConfig
@@ -33,6 +33,7 @@ from paddock.agent.policy import LocalPolicy
 from paddock.agent.quarantine import Post
 from paddock.agent.report import LOG, LogFile
 from paddock.agent.rolling import Rolling
+from paddock.agent.sent import Replaced
 from paddock.agent.slots import Slots
 from paddock.agent.status import Status
 from paddock.agent.tampering import of_bundle, of_state

@@ -1,7 +1,8 @@
-"""A beat as the agent sends it."""
+"""A beat as the agent sends it, and the answer that ends its session."""
 
 import msgspec
 
+from paddock.core.errors import Stale
 from paddock.wire.messages import Check, Finding, Held, Hello
 
 
@@ -22,3 +23,10 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     nonce: str = ""
     findings: tuple[Finding, ...] = ()
     keys: int = 0
+
+
+class Replaced(Stale):
+    """Another process runs as this agent: this one was replaced and stops."""
+
+    code = "stale_session"
+    hint = "a second process runs with a copy of this agent's state directory"
