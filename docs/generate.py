@@ -137,7 +137,7 @@ def refusals() -> str:
 def errors() -> str:
     """Every error of the tree, and the exit codes."""
     rows = []
-    for error in sorted(error_classes(), key=lambda found: (found.code, found.__name__)):
+    for error in sorted(error_classes(), key=lambda found: (found.code, found.__name__, found.__module__)):
         words = (error.__doc__ or "").split("\n")[0]
         again = "yes" if error.retryable else ""
         rows.append((f"`{error.code}`", words, error.status, error.exit_code, again, error.hint))

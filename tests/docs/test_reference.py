@@ -24,7 +24,8 @@ def test_pages_are_current(generator: ModuleType) -> None:
 
 
 def test_no_page_is_left_over(generator: ModuleType) -> None:
-    assert {path.stem for path in PAGES.glob("*.md")} == set(generator.PAGES)
+    by_hand = {"attacks"}  # held by tests/house/test_attacks.py
+    assert {path.stem for path in PAGES.glob("*.md")} - by_hand == set(generator.PAGES)
 
 
 @pytest.mark.parametrize(

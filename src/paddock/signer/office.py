@@ -81,10 +81,10 @@ _STATEMENTS: dict[str, Callable[[bytes], object]] = {
 }
 
 
-class NotSigned(PaddockError):
+class SignerRefuses(PaddockError):
     """The signer does not sign this."""
 
-    code = "not_signed"
+    code = "signer_refuses"
 
 
 class Office:
@@ -144,13 +144,13 @@ class Office:
             return Shown(held.ring, os.geteuid(), os.getpid(), *self._limit.shown, held.ends)
         if isinstance(part, Derive):
             if part.purpose not in DERIVED:
-                raise NotSigned(f"nothing is derived for {part.purpose[:40]!r}")
+                raise SignerRefuses(f"nothing is derived for {part.purpose[:40]!r}")
             return Derived(held.derived[part.purpose])
         return self._change(part)
 
     def _change(self, part: Rotate | End) -> Told:
         if not part.roles or not set(part.roles) <= set(ROLES):
-            raise NotSigned(f"roles are: {', '.join(ROLES)}")
+            raise SignerRefuses(f"roles are: {', '.join(ROLES)}")
         now, roles = _now(), tuple(dict.fromkeys(part.roles))
         if isinstance(part, Rotate):
             self._take(self._folder.rotate(roles, now, now + part.overlap_ms), "keys were rotated", roles)
@@ -220,11 +220,11 @@ def _beyond(order: _Body, scope: bytes, payload: bytes, maximum: Maximum) -> str
 def _statement(part: Statement, held: Held) -> Signed:
     """A signature for one purpose, by the key of its role, over a body that is what the purpose promises."""
     if part.purpose not in PURPOSES:
-        raise NotSigned(f"{part.purpose[:40]!r} is nothing that is signed")
+        raise SignerRefuses(f"{part.purpose[:40]!r} is nothing that is signed")
     try:
         _STATEMENTS[part.purpose](part.body)
     except EnvelopeError as error:
-        raise NotSigned(f"it is no {part.purpose}: {error.message}") from None
+        raise SignerRefuses(f"it is no {part.purpose}: {error.message}") from None
     signer = held.signers[PURPOSES[part.purpose]]
     return Signed(signer.keyid, signer.sign(pae(payload_type(part.purpose), part.body)))
 
@@ -233,7 +233,7 @@ def _licence(part: Licence, signer: Signer) -> str:
     try:
         return licence.issue(part.claims, signer)
     except EnvelopeError as error:
-        raise NotSigned(f"it is no licence: {error.message}") from None
+        raise SignerRefuses(f"it is no licence: {error.message}") from None
 
 
 def _now() -> int:
