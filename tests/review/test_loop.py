@@ -54,7 +54,8 @@ def review(fleet: Fleet, job: str) -> dict[str, Any]:
 
 
 def test_findings_are_mended_on_the_same_branch_and_a_person_merges(fleet: Fleet) -> None:
-    job = begin(fleet, "mended", "printf 'BUG one\\nfine\\nBUG two\\n' > a.txt", tools=[TOOL], fixers=[FIXER])
+    use = """printf '{"usage": [{"model": "opus-5", "output": 5}], "session": "s"}' > "$PADDOCK_RESULT"; """
+    job = begin(fleet, "mended", use + "printf 'BUG one\\nfine\\nBUG two\\n' > a.txt", tools=[TOOL], fixers=[FIXER])
     before = fleet.api.get(f"/v1/changes/{job}")
     assert before["review"]["rounds"] == 3
     stands = review(fleet, job)
@@ -76,7 +77,13 @@ def test_findings_are_mended_on_the_same_branch_and_a_person_merges(fleet: Fleet
     assert (told["fix"], told["change"], told["approved_by"]) == (True, change["id"], ["ann"])
     assert told["known"]["agent"] in ("a1", "a2") and told["merge"] == git(tree, "rev-parse", "HEAD")
     assert set(told["provenance"]) == {"paddock-agent", "paddock-session", "paddock-review"}
-    assert "(a fix)" in fleet.cli("blame", f"{tree}/a.txt:3").stdout
+    assert (told["models"], len(told["sessions"])) == (["opus-5"], 1) and told["signature"]["holds"] is True
+    assert "(a fix)" in (shown := fleet.cli("blame", f"{tree}/a.txt:3").stdout) and ": it holds" in shown
+    # Trailers that somebody else writes do not bear a signature that holds.
+    message = git(tree, "log", "-1", "--format=%B").replace("opus-5", "human")
+    git(tree, "commit", "-q", "--amend", "-m", message)
+    assert "IT DOES NOT HOLD" in fleet.cli("blame", f"{tree}/a.txt:3").stdout
+    git(tree, "reset", "-q", "--hard", "origin/main")
     assert json.loads(fleet.cli("blame", f"{tree}/a.txt:2", "--json").stdout)["job"] == job
     sized = json.loads(fleet.cli("size", str(tree), "--json").stdout)
     assert (sized["lines"], sized["slots"], sized["busy_seconds"] >= 0) == (5, 4, True)

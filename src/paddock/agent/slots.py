@@ -1,6 +1,7 @@
 """The runs of an agent: started when accepted, ended by their runner, told to the outbox before they are forgotten."""
 
 import asyncio
+import base64
 import contextlib
 import logging
 import sqlite3
@@ -189,6 +190,7 @@ class Slots:
             confirm=lambda: self._confirm(run),
             socket=lambda folder: self._socket(order, folder),
             secrets=values,
+            sign=self._sign,
         )
         try:
             return await RUNNERS[order.kind](job)
@@ -208,6 +210,10 @@ class Slots:
                 yield
         finally:
             await client.close()
+
+    def _sign(self, message: bytes) -> str:
+        assert self.key is not None
+        return f"{self.key.keyid} {base64.b64encode(self.key.sign(message)).decode()}"
 
     def _began(self, run: Active) -> None:
         if not run.began:

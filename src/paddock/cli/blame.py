@@ -1,5 +1,7 @@
 """`paddock blame`: from a line of a file to the job that wrote it, its change, its reviews and who approved it."""
 
+import base64
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,8 @@ from paddock.cli import args, out
 from paddock.cli.api import Api, at
 from paddock.core.blame import Line, Origin, origin, parse_porcelain
 from paddock.core.errors import BadInput, NotFound, PaddockError
+from paddock.core.provenance import claim, parted
+from paddock.wire.keys import Verifier
 
 EXAMPLE = "paddock blame src/shop/cart.py:40\npaddock blame --rev main~20 src/shop/cart.py:40 --json"
 
@@ -22,8 +26,9 @@ def main(verb: str, words: list[str]) -> int:
     path, number = _place(found.line)
     line = _blame(path, number, found.rev)
     written = origin(_message(path, line.commit)) if line.committed else Origin()
-    merged = _merge(path, line.commit, found.rev or "HEAD") if line.committed else ("", Origin())
-    told = _told(line, written, *merged)
+    merge = _merge(path, line.commit, found.rev or "HEAD") if line.committed else Merge()
+    told = _told(line, written, merge.commit, merge.said)
+    told["signature"] = _signature(args.api_of(found), merge)
     told["known"] = _known(args.api_of(found), told) if told["job"] or told["change"] else None
     if found.json:
         out.dump(told)
@@ -68,15 +73,42 @@ def _message(path: Path, commit: str) -> str:
     return _git(path, "log", "-1", "--format=%B", commit)
 
 
-def _merge(path: Path, commit: str, tip: str) -> tuple[str, Origin]:
-    """The merge by which a commit came to a branch, if Paddock made it: its id and what its trailers say."""
-    words = ("log", "--merges", "--ancestry-path", "--reverse", "--format=%H%x00%B%x01", f"{commit}..{tip}")
+@dataclass(frozen=True, kw_only=True)
+class Merge:
+    """The merge by which a commit came to a branch; empty when Paddock did not make it."""
+
+    commit: str = ""
+    # The commit that was merged.
+    head: str = ""
+    message: str = ""
+    said: Origin = field(default_factory=Origin)
+
+
+def _merge(path: Path, commit: str, tip: str) -> Merge:
+    words = ("log", "--merges", "--ancestry-path", "--reverse", "--format=%H%x00%P%x00%B%x01", f"{commit}..{tip}")
     for entry in _git(path, *words).split("\x01"):
-        merge, _, message = entry.strip().partition("\0")
+        merge, _, rest = entry.strip().partition("\0")
+        parents, _, message = rest.partition("\0")
         said = origin(message)
         if said.change:
-            return merge, said
-    return "", Origin()
+            return Merge(commit=merge, head=parents.split()[-1], message=message, said=said)
+    return Merge()
+
+
+def _signature(api: Api, merge: Merge) -> dict[str, Any] | None:
+    """Whose signature the merge bears; `holds` is None when the control plane does not know the key or not answer."""
+    message, keyid, given = parted(merge.message)
+    if not keyid:
+        return None
+    try:
+        key = api.get(at("keys", keyid))
+        verifier = Verifier(base64.b64decode(key["key"]), "agent")
+        holds = verifier.keyid == keyid and verifier.holds(claim(merge.head, message), base64.b64decode(given))
+    except ValueError:
+        return {"key": keyid, "agent": None, "holds": False}
+    except PaddockError:
+        return {"key": keyid, "agent": None, "holds": None}
+    return {"key": keyid, "agent": key["name"], "holds": holds}
 
 
 def _told(line: Line, written: Origin, merge: str, merged: Origin) -> dict[str, Any]:
@@ -95,6 +127,8 @@ def _told(line: Line, written: Origin, merge: str, merged: Origin) -> dict[str, 
         "change": merged.change or written.change or None,
         "merge": merge or None,
         "approved_by": list(merged.approved_by),
+        "models": list(merged.models),
+        "sessions": list(merged.sessions),
         "provenance": dict(merged.others),
     }
 
@@ -121,6 +155,13 @@ def _known(api: Api, told: dict[str, Any]) -> dict[str, Any] | None:
     }
 
 
+def _signed(signature: dict[str, Any] | None) -> str:
+    if signature is None:
+        return ""
+    words = {True: "it holds", False: "IT DOES NOT HOLD", None: "nobody could be asked for the key"}
+    return f"{signature['agent'] or signature['key']}: {words[signature['holds']]}"
+
+
 def _print(told: dict[str, Any]) -> None:
     known = told["known"] or {}
     who = known.get("agent")
@@ -137,8 +178,11 @@ def _print(told: dict[str, Any]) -> None:
             "mended": ", ".join(told["findings"]),
             "change": told["change"],
             "reviewed by": ", ".join(sorted({one["agent"] for one in known.get("reviews", [])})),
+            "models": ", ".join(told["models"]),
+            "model session": ", ".join(told["sessions"]),
             "approved by": ", ".join(told["approved_by"]),
             "merged as": (told["merge"] or "")[:12],
+            "signed by": _signed(told["signature"]),
             "log": f"paddock job log {job}" if known.get("name") else "",
         }
     )

@@ -70,11 +70,11 @@ def _show(found: argparse.Namespace) -> int:
         return 0
     rows: list[list[object]] = []
     for one in told["projects"]:
-        rows.append([one["project"], "", *_figures(one), one["merged"], _each(one)])
+        rows.append([one["project"], "", "", *_figures(one), one["merged"], _each(one)])
         for kind in one["kinds"]:
-            rows.append(["", kind["kind"], *_figures(kind), "", ""])
-            rows += [["", f"  {model['model'] or 'not told'}", *_figures(model), "", ""] for model in kind["models"]]
-    titles = ("project", "kind and model", "runs", "time", "at risk", told["currency"], "tokens", "merged", "for each")
+            rows.append(["", kind["kind"], "", *_figures(kind), "", ""])
+            rows += [["", "", model["model"] or "not told", *_figures(model), "", ""] for model in kind["models"]]
+    titles = ("project", "kind", "model", "runs", "time", "at risk", told["currency"], "tokens", "merged", "for each")
     out.table(titles, rows, f"nothing ran in the last {found.days:g} days")
     _notes(told)
     for budget in told["budgets"]:
@@ -84,11 +84,9 @@ def _show(found: argparse.Namespace) -> int:
 
 def _notes(told: dict[str, Any]) -> None:
     if told["unknown"]:
-        out.line(
-            f"what {told['unknown']} uses of models cost is unknown: {short(told['supposed'])} is counted for them"
-        )
+        out.line(f"uses of models whose cost is unknown: {told['unknown']}; {short(told['supposed'])} counts for them")
     if told["silent"]:
-        out.line(f"{told['silent']} runs had no budget and told nothing of models")
+        out.line(f"runs without a budget that told nothing of models: {told['silent']}")
     if told["reserved_tokens"] or told["reserved_money"] != "0":
         reserved = f"{short(told['reserved_money'])} {told['currency']}, {told['reserved_tokens']:,} tokens"
         out.line(f"reserved for what runs: {reserved}")

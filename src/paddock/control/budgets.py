@@ -5,7 +5,7 @@ from typing import Any
 from paddock.control.limits import MAX_NAME, fields, number, text
 from paddock.control.plane import PROJECTS, Control
 from paddock.core import kinds, money
-from paddock.core.budgets import BOUNDS, DAY_MS, FLEET, Budget
+from paddock.core.budgets import BOUNDS, DAY_MS, FLEET, Budget, Line
 from paddock.core.errors import BadInput
 from paddock.core.usage import Prices, parse_prices, shown_prices
 from paddock.store.budgets import BudgetRow, Charge, Spent
@@ -142,7 +142,7 @@ def _project(name: str, found: Spent) -> View:
                 "seconds": round(line.ms / 1_000, 1) if line else 0.0,
                 "at_risk": round(line.risk_ms / 1_000, 1) if line else 0.0,
                 **_cost([one for one in charges if one.kind == kind]),
-                "silent": max(0, runs - found.told.get((name, kind), 0)) if kinds.get(kind).spends else 0,
+                "silent": _silent(kind, line, found.told.get((name, kind), 0)),
                 "models": _models([one for one in charges if one.kind == kind]),
             }
         )
@@ -158,6 +158,11 @@ def _project(name: str, found: Spent) -> View:
         **_each(told["seconds"], charges, merged),
         "kinds": rows,
     }
+
+
+def _silent(kind: str, line: Line | None, told: int) -> int:
+    """Ended runs that might have used models, told nothing, and had nothing reserved that could count for them."""
+    return max(0, line.runs - line.live - told) if line and kinds.get(kind).spends else 0
 
 
 def _cost(charges: list[Charge]) -> View:

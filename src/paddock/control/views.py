@@ -1,5 +1,6 @@
 """Facts as people read them: plain values in the shapes of the HTTP API."""
 
+import base64
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ from paddock.control import reviews
 from paddock.control.plane import Control
 from paddock.control.why import why as why
 from paddock.core import matching, schedule
+from paddock.core.errors import NotFound
 from paddock.core.limits import NEVER
 from paddock.core.states import ChangeState, JobState
 from paddock.store.records import Agent, Attempt, Change, Event, JobFilter, JobRecord, Project
@@ -130,6 +132,19 @@ async def agents(control: Control) -> list[View]:
     """Every agent."""
     holders = await control.store.holders()
     return [agent_view(control, record, holders.get(record.id, [])) for record in await control.store.agents()]
+
+
+def key(control: Control, keyid: str) -> View:
+    """An agent's public key, raw in base64. Raises: NotFound."""
+    for agent in control.fleet:
+        if agent.verifier.keyid == keyid:
+            return {
+                "keyid": keyid,
+                "key": base64.b64encode(agent.verifier.public).decode(),
+                "agent": agent.agent,
+                "name": agent.name,
+            }
+    raise NotFound(f"no agent has the key {keyid!r}")
 
 
 async def fleet(control: Control) -> View:

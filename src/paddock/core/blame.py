@@ -57,6 +57,9 @@ class Origin:
     fix: str = ""
     findings: tuple[str, ...] = ()
     approved_by: tuple[str, ...] = ()
+    # Models that were told of, and digests of the coding agents' sessions.
+    models: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
     others: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -72,6 +75,7 @@ def origin(message: str) -> Origin:
         return given.get(name, [""])[-1]
 
     known = {"paddock-job", "paddock-epoch", "paddock-change", "paddock-fix", "paddock-findings", "approved-by"}
+    known |= {"paddock-model", "paddock-model-session", "paddock-signature"}
     return Origin(
         job=one("paddock-job"),
         epoch=int(one("paddock-epoch")) if one("paddock-epoch").isdecimal() else 0,
@@ -79,6 +83,8 @@ def origin(message: str) -> Origin:
         fix=one("paddock-fix"),
         findings=tuple(part.strip() for part in one("paddock-findings").split(",") if part.strip()),
         approved_by=tuple(given.get("approved-by", ())),
+        models=tuple(given.get("paddock-model", ())),
+        sessions=tuple(given.get("paddock-model-session", ())),
         others={
             name: values[-1] for name, values in given.items() if name not in known and name.startswith("paddock-")
         },

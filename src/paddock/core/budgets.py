@@ -49,13 +49,14 @@ def used_up_since_merge(budget: Budget, money: int, tokens: int, words: Callable
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """What one kind of job of one project cost; `risk_ms` is what runs may still take."""
+    """What one kind of job of one project cost; `risk_ms` is what the `live` ones of its runs may still take."""
 
     project: str
     kind: str
     runs: int
     ms: int
     risk_ms: int = 0
+    live: int = 0
 
 
 def joined(lines: Sequence[Line]) -> list[Line]:
@@ -70,5 +71,6 @@ def joined(lines: Sequence[Line]) -> list[Line]:
             runs=old.runs + line.runs,
             ms=old.ms + line.ms,
             risk_ms=old.risk_ms + line.risk_ms,
+            live=old.live + line.live,
         )
     return sorted(found.values(), key=lambda line: (-line.ms, line.project, line.kind))

@@ -81,6 +81,8 @@ class Run:
     # Values of its secrets by name.
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     facts: dict[str, object] = field(default_factory=dict)
+    # Signs as this agent: the key's id and the signature in base64; empty where a run has nobody to sign for it.
+    sign: Callable[[bytes], str] = lambda _: ""
 
 
 Runner = Callable[[Run], Awaitable[Outcome]]

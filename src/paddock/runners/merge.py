@@ -8,10 +8,11 @@ Doing it twice is harmless: a branch that holds a change already is told as merg
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from paddock.core import provenance
 from paddock.core.errors import PaddockError
 from paddock.runners.base import Run, RunFailed, outcome, stopped
 from paddock.runners.checks import judge
@@ -51,7 +52,7 @@ async def run(job: Run) -> Outcome:
     if await asyncio.to_thread(contains, cache, tip, head):
         return outcome(job, "done", result={"merged": tip, "already": True})
     job.say("merging")
-    line = await asyncio.to_thread(_lay, cache, tip, payload)
+    line = await asyncio.to_thread(_lay, cache, tip, payload, job.sign)
     if isinstance(line, Conflict):
         return outcome(job, "failed", code="conflict", result={"paths": line.paths[:50], "tip": tip})
     try:
@@ -68,7 +69,7 @@ async def run(job: Run) -> Outcome:
     return await _move(job, cache, line, good, result | {"checks": told})
 
 
-def _lay(cache: RepoCache, tip: str, payload: Mapping[str, Any]) -> Line | Conflict:
+def _lay(cache: RepoCache, tip: str, payload: Mapping[str, Any], sign: Callable[[bytes], str]) -> Line | Conflict:
     """The change and those that come with it, one upon the other; Conflict when the change itself does not merge."""
     line = Line(tip, [], [], [])
     accept: tuple[str, ...] = ()
@@ -79,7 +80,8 @@ def _lay(cache: RepoCache, tip: str, payload: Mapping[str, Any]) -> Line | Confl
             if contains(cache, tip, head):
                 line.there.append(one["change"])
                 continue
-            merged = merge(cache, last, head, one["message"])
+            message = str(one["message"])
+            merged = merge(cache, last, head, provenance.signed(message, sign(provenance.claim(head, message))))
         except PaddockError:
             if not line.links:
                 raise

@@ -36,8 +36,8 @@ def charged(tx: Tx, project: str, since: int) -> Row:
 
 
 def _line(row: Row) -> Line:
-    risk = row.get("risk") or 0
-    return Line(project=row["project"], kind=row["kind"], runs=row["runs"], ms=max(0, row["ms"] or 0), risk_ms=risk)
+    live = {"risk_ms": row["risk"] or 0, "live": row["runs"]} if "risk" in row else {}
+    return Line(project=row["project"], kind=row["kind"], runs=row["runs"], ms=max(0, row["ms"] or 0), **live)
 
 
 def listed(tx: Tx) -> list[BudgetRow]:

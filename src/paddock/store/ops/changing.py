@@ -1,12 +1,13 @@
 """Changes: opened by an outcome, advanced by facts, decided by people, ended by the merge queue."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from paddock.core import gate, reviewing, system_jobs
+from paddock.core import gate, reviewing, system_jobs, usage
 from paddock.core.effects import Batched, Effect, Fixed, GoOn, Merged, RecordEvidence, RecordReview, SendBack
 from paddock.core.errors import Conflict, Refused
 from paddock.core.job import Job
@@ -144,12 +145,23 @@ def _message(work: Work, change: Change, author: JobRecord, approved_by: list[st
     attempt = work.tx.one("attempt", job=change.job, epoch=change.epoch)
     if attempt is not None:
         trailers.append(("Paddock-Session", hashlib.sha256(attempt["session"].encode()).hexdigest()[:16]))
+    for report in _reports(work, change):
+        trailers += [("Paddock-Model", used.model) for used in report.models if used.model]
+        trailers += [("Paddock-Model-Session", report.session)] if report.session else []
+    trailers = list(dict.fromkeys(trailers))
     review = work.tx.one("review_of_head", change=change.id, head=change.head)
     if review is not None:
         trailers.append(("Paddock-Review", review["job"]))
     trailers += [("Approved-by", name) for name in approved_by]
     # Names are others' words: none may begin a line of its own.
     return f"Merge {author.name}\n\n" + "".join(f"{name}: {' '.join(value.split())}\n" for name, value in trailers)
+
+
+def _reports(work: Work, change: Change) -> list[usage.Report]:
+    """What those who wrote some of a change told of the models that they used."""
+    rows = work.tx.all("results_for_change", change=change.id, job=change.job, epoch=change.epoch)
+    found = [usage.read(json.loads(row["result"])) for row in rows]
+    return [report for report in found if report is not None]
 
 
 def decide(work: Work, change_id: str, by: str, decision: str, note: str) -> Change:

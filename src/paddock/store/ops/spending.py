@@ -7,7 +7,7 @@ import msgspec
 
 from paddock.core import kinds, matching, usage
 from paddock.core.budgets import DAY_MS, FLEET
-from paddock.core.spending import DIMENSIONS, Account, Caps, Park, Reserve, Wait, Wish, judge, learned
+from paddock.core.spending import DIMENSIONS, LEARNED_FROM, Account, Caps, Park, Reserve, Wait, Wish, judge, learned
 from paddock.core.states import CLAIMABLE, AttemptState, JobState
 from paddock.store.ops import budgeting, pricing
 from paddock.store.ops.work import Work, record, to_json
@@ -145,6 +145,8 @@ def _wish(tx: Tx, job: JobRecord, budgets: Sequence[Row]) -> Wish:
     bounds = {one: [row[f"{one}_job"] for row in budgets if row[f"{one}_job"]] for one in DIMENSIONS}
     each = {one: min(found) for one, found in bounds.items() if found}
     told = tx.all("told_of_kind", project=job.project, kind=job.kind)
+    if len(told) < LEARNED_FROM:
+        told = tx.all("told_of_kind_anywhere", kind=job.kind)
     figures = {
         "money": learned([row["money"] for row in told if not row["unknown"]]),
         "tokens": learned([row["tokens"] for row in told]),

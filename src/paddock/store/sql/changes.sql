@@ -46,5 +46,12 @@ SELECT * FROM evidence WHERE change = :change ORDER BY at;
 -- name: verdict_of_head
 SELECT green FROM evidence WHERE change = :change AND head = :head ORDER BY at DESC LIMIT 1;
 
+-- What attempts told that wrote some of a change.
+-- name: results_for_change
+SELECT attempts.result FROM attempts WHERE attempts.job = :job AND attempts.epoch = :epoch
+UNION ALL
+SELECT attempts.result FROM jobs JOIN attempts ON attempts.job = jobs.id
+WHERE jobs.subject = :change AND jobs.kind IN ('change.fix', 'change.resolve') AND attempts.state = 'done';
+
 -- name: jobs_serving
 SELECT * FROM jobs WHERE subject = :change ORDER BY id;

@@ -45,6 +45,12 @@ FROM (SELECT job, epoch, money, tokens FROM spends
     WHERE project = :project AND kind = :kind AND tokens IS NOT NULL ORDER BY at DESC LIMIT 100) AS latest
 GROUP BY job, epoch;
 
+-- name: told_of_kind_anywhere
+SELECT CAST(sum(money) AS INTEGER) AS money, CAST(sum(tokens) AS INTEGER) AS tokens, count(*) - count(money) AS unknown
+FROM (SELECT job, epoch, money, tokens FROM spends
+    WHERE kind = :kind AND tokens IS NOT NULL ORDER BY at DESC LIMIT 100) AS latest
+GROUP BY job, epoch;
+
 -- The grant of a job that may not cost more than something: in one statement it reserves and raises the epoch. It is held
 -- against what counts at this moment, so that no two of them ever reserve the same.
 -- name: grant_reserved
