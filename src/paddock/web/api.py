@@ -155,10 +155,6 @@ async def list_agents(request: Request) -> Response:
     return JSONResponse(await views.agents(control_of(request)))
 
 
-async def show_key(request: Request) -> Response:
-    return JSONResponse(views.key(control_of(request), request.path_params["keyid"]))
-
-
 async def drain_agent(request: Request) -> Response:
     control = control_of(request)
     raw = await json_of(request)
@@ -315,7 +311,6 @@ ENDPOINTS = (
     *metrics_api.ENDPOINTS,
     *agent_cards.ENDPOINTS,
     Endpoint("GET", "/v1/agents", "Every agent", list_agents, may=May.READ),
-    Endpoint("GET", "/v1/keys/{keyid}", "An agent's public key by its id, as merges name it", show_key, may=May.READ),
     Endpoint(
         "POST",
         "/v1/agents/{ref}/drain",

@@ -3,13 +3,17 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from paddock.control import rotation
+from paddock.control import rotation, views
 from paddock.core.people import May
 from paddock.web.endpoint import Endpoint, control_of, json_of
 
 
 async def show_keys(request: Request) -> Response:
     return JSONResponse(await rotation.show(control_of(request)))
+
+
+async def show_agents(request: Request) -> Response:
+    return JSONResponse(views.key(control_of(request), request.path_params["keyid"]))
 
 
 async def rotate_keys(request: Request) -> Response:
@@ -22,6 +26,7 @@ async def end_keys(request: Request) -> Response:
 
 ENDPOINTS = (
     Endpoint("GET", "/v1/keys", "Public keys, and how many agents know the newest", show_keys, may=May.READ),
+    Endpoint("GET", "/v1/keys/{keyid}", "An agent's public key, as merges name it", show_agents, may=May.READ),
     Endpoint(
         "POST",
         "/v1/keys/rotate",
