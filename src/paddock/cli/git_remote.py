@@ -33,7 +33,8 @@ def fleet_of(found: argparse.Namespace) -> Fleet:
     path = channels.local_path(url)
     home = args.settings_of(found).home
     branch = found.branch or getattr(found, "on_branch", "")
-    remote = Remote(str(path) if path else url, process=found.git_process)
+    # One repository has one home here, however its path is written.
+    remote = Remote(str(path.resolve()) if path else url, process=found.git_process)
     return Fleet(remote, Home(home, remote.url), branch=branch, say=say)
 
 
