@@ -1,16 +1,21 @@
 """`paddock findings`: what reviews found, and the person who says that something need not be fixed."""
 
 import argparse
+import time
 from typing import Any
 
 from paddock.cli import args, out
 from paddock.cli.api import at
 from paddock.cli.review import login_name
+from paddock.core.errors import BadInput
 
 EXAMPLE = """\
 paddock findings list --change BUG-07
 paddock findings show f01m7yjd8em2x4k9s0ab
-paddock findings dismiss f01m7yjd8em2x4k9s0ab --note 'the address is an example'"""
+paddock findings dismiss f01m7yjd8em2x4k9s0ab --note 'the address is an example'
+paddock findings file f01m7yjd8em2x4k9s0ab"""
+# Seconds to wait for the forge's answers.
+FILE_S = 30.0
 _COLOURS = {"critical": "red", "high": "red", "medium": "yellow"}
 
 
@@ -31,6 +36,10 @@ def main(verb: str, words: list[str]) -> int:
         _of_finding(part)
         part.add_argument("--as", dest="by", metavar="NAME", help="who decides; the login name when left out")
         part.add_argument("--note", default="", help="why; the journal keeps it")
+    filing = args.for_part(parts, "file", "file findings as issues on their project's forge, each once", _file)
+    filing.add_argument("findings", metavar="FINDING", nargs="*", help="findings' ids, or the beginnings of them")
+    filing.add_argument("--change", metavar="CHANGE", help="all open ones of this change")
+    filing.add_argument("--as", dest="by", metavar="NAME", help="who does it; the login name when left out")
     return args.act(parser, words)
 
 
@@ -103,3 +112,24 @@ def _judge(found: argparse.Namespace, what: str) -> int:
         return 0
     out.line(f"finding {one['id']} ({one['name']} in {place(one) or 'the whole change'}) is {one['state']}")
     return 0
+
+
+def _file(found: argparse.Namespace) -> int:
+    api, body = args.api_of(found), {"by": found.by or login_name()}
+    refs = list(found.findings)
+    if found.change:
+        refs += [one["id"] for one in api.get("/v1/findings", change=found.change, state="open")]
+    elif not refs:
+        raise BadInput("which findings?", hint="name some, or --change CHANGE for all its open ones")
+    filed = [api.post(at("findings", ref, "file"), body) for ref in refs]
+    deadline = time.monotonic() + FILE_S
+    while any(not one["done"] and not one["trouble"] for one in filed) and time.monotonic() < deadline:
+        time.sleep(0.3)
+        filed = [one if one["done"] else api.post(at("findings", one["finding"], "file"), body) for one in filed]
+    if found.json:
+        out.dump(filed)
+        return 0
+    for one in filed:
+        state = one["url"] if one["number"] else one["trouble"] or "on its way: `paddock project forge` tells"
+        out.line(f"finding {one['finding']}: {out.plain(state)}")
+    return 1 if any(one["trouble"] for one in filed) else 0

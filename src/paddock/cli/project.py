@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from paddock.cli import args, out
+from paddock.cli import args, out, project_forge
 from paddock.cli.api import at
 from paddock.cli.review import login_name
 from paddock.core.errors import BadInput
@@ -13,6 +13,7 @@ from paddock.core.errors import BadInput
 EXAMPLE = """\
 paddock project add shop ./shop --check "python3 -m pytest -q --junitxml={junit}"
 paddock project list
+paddock project add web ./web --forge github:example/web --forge-token-file token.txt --person octocat=anna
 paddock project pause shop --for 2h --note "release freeze"
 paddock project share shop 3"""
 
@@ -32,6 +33,8 @@ def main(verb: str, words: list[str]) -> int:
         metavar="COMMAND",
         help="a command that must pass before a change merges; {junit} is where it leaves JUnit XML; repeatable",
     )
+    project_forge.add_flags(add)
+    project_forge.add_part(parts)
     args.for_part(parts, "list", "list the projects", _list)
     pause = args.for_part(parts, "pause", "start nothing of a project; what runs goes on", _pause)
     pause.add_argument("project", metavar="NAME")
@@ -109,11 +112,17 @@ def _add(found: argparse.Namespace) -> int:
     checks = check_words(found.check)
     repo, branch = locate(found.repo, found.branch)
     body = {"name": found.project, "repo": repo, "branch": branch, "checks": checks}
+    forge = project_forge.body_of(found)
+    if forge and not found.forge:
+        raise BadInput("--forge is missing", hint="such as --forge github:owner/name")
     made = args.api_of(found).post("/v1/projects", body)
+    shown = args.api_of(found).post(at("projects", made["name"], "forge"), forge) if forge else None
     if found.json:
-        out.dump(made)
+        out.dump(made if shown is None else {**made, "forge": shown})
         return 0
     out.line(f"project {made['name']}: {made['repo']} at {made['branch']}, {len(made['checks'])} checks")
+    if shown is not None:
+        project_forge.tell(found, shown)
     return 0
 
 

@@ -37,6 +37,10 @@ def main(verb: str, words: list[str]) -> int:
         _of_change(part)
         part.add_argument("--as", dest="by", metavar="NAME", help="who decides; the login name when left out")
         part.add_argument("--note", default="", help="why; the journal keeps it")
+    saying = args.for_part(parts, "comment", "say something of a change, on its forge too", _comment)
+    _of_change(saying)
+    saying.add_argument("text", metavar="TEXT")
+    saying.add_argument("--as", dest="by", metavar="NAME", help="who says it; the login name when left out")
     review_rules.add_part(parts)
     return args.act(parser, words)
 
@@ -147,6 +151,16 @@ def _decide(found: argparse.Namespace, what: str) -> int:
     out.line(f"{said} {change['name']} ({change['id']}) as {out.plain(body['by'])}, now {change['state']}")
     if reasons and change["state"] == "open":
         out.line(f"  still in the way: {out.plain(reasons)}")
+    return 0
+
+
+def _comment(found: argparse.Namespace) -> int:
+    body = {"by": found.by or login_name(), "text": found.text}
+    said = args.api_of(found).post(at("changes", found.change, "comment"), body)
+    if found.json:
+        out.dump(said)
+        return 0
+    out.line(f"said of change {said['change']}" + (", and on its way to the forge" if said["forge"] else ""))
     return 0
 
 

@@ -12,6 +12,7 @@ from paddock.store.backlog import Backlog
 from paddock.store.budgets import BudgetStore
 from paddock.store.chaining import ChainStore
 from paddock.store.fairness import FairStore
+from paddock.store.forging import ForgeStore
 from paddock.store.job_news import JobNewsStore
 from paddock.store.licences import LicenceStore
 from paddock.store.people import PeopleStore
@@ -55,6 +56,7 @@ class Store(
     JobNewsStore,
     ChainStore,
     ReviewStore,
+    ForgeStore,
     ReportStore,
     LicenceStore,
     PeopleStore,

@@ -10,6 +10,7 @@ from paddock.store.base import Fate
 from paddock.store.budget_ops import BudgetOps
 from paddock.store.chain_ops import ChainOps
 from paddock.store.fairness_ops import FairOps
+from paddock.store.forging_ops import ForgeOps
 from paddock.store.licence_ops import LicenceOps
 from paddock.store.ops import changing, checking, deciding, leasing, limiting, reading, spending
 from paddock.store.ops.work import Work, record, records, to_json
@@ -54,6 +55,7 @@ class StoreDriver(
     BudgetOps,
     LicenceOps,
     PeopleOps,
+    ForgeOps,
 ):
     """A store over an engine."""
 

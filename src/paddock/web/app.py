@@ -7,7 +7,7 @@ from starlette.requests import Request
 from paddock.control.plane import Control
 from paddock.core.errors import PaddockError
 from paddock.core.people import May
-from paddock.web import agent_cards, api, identity, openapi, pages
+from paddock.web import agent_cards, api, forges_api, identity, openapi, pages
 from paddock.web.agents_api import AgentApi, Receive, Scope, Send
 from paddock.web.guard import Guard
 from paddock.web.problem import on_http_error, on_internal_error, on_paddock_error
@@ -38,6 +38,8 @@ class App:
             await self._agents(scope, receive, send)
         elif (scope["method"], scope["path"]) == ("POST", "/v1/jobs"):
             await self._submit(scope, receive, send)
+        elif scope["path"].startswith(forges_api.WEBHOOK):  # forges call from elsewhere; they prove who they are
+            await self._inner(scope, receive, send)
         else:
             await self._operators(scope, receive, send)
 

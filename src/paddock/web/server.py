@@ -15,6 +15,7 @@ from types import FrameType
 import uvicorn
 
 from paddock.control.audit import Sealer
+from paddock.control.gateway import Gateway
 from paddock.control.oidc import Provider
 from paddock.control.people import offer_setup
 from paddock.control.plane import Control
@@ -151,6 +152,8 @@ async def serve(
     reaper.start()
     sealer = Sealer(control)
     sealer.start()
+    gateway = Gateway(control)
+    gateway.start()
     control.pressure.start()
     if control.replica is not None:
         control.replica.start()
@@ -162,6 +165,7 @@ async def serve(
         control.pressure.stop()
         await reaper.stop()
         await sealer.stop()
+        await gateway.stop()
         if control.replica is not None:
             await control.replica.stop()
     if server.keeper_ended:

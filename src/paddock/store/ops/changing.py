@@ -12,7 +12,7 @@ from paddock.core.effects import Batched, Effect, Fixed, GoOn, Merged, RecordEvi
 from paddock.core.errors import Conflict, Refused
 from paddock.core.job import Job
 from paddock.core.states import CHANGE, FINAL, JOB, OPEN_CHANGES, ChangeState, JobState, move
-from paddock.store.ops import merging, releasing, resolving
+from paddock.store.ops import forge_says, merging, releasing, resolving
 from paddock.store.ops import reviewing as reviews
 from paddock.store.ops.submitting import add_job
 from paddock.store.ops.work import Work, record, records, to_json
@@ -76,6 +76,7 @@ def verdict(work: Work, change: Change) -> gate.Verdict:
             *resolving.objections(work.tx, change),
             *reviews.objections(work.tx, change, rules),
             *reviewing.missing_owners(rules, paths, approved_by, whole=not change.more_files),
+            *forge_says.objections(work.tx, change.id),
         ],
     )
     return gate.judge(facts)
@@ -105,6 +106,8 @@ def advance(work: Work, change_id: str) -> None:
         return
     if change.state is ChangeState.OPEN:
         move_change(work, change, ChangeState.APPROVED)
+    if work.tx.value("forge_merges", project=project.name):
+        return
     # A new approval after the queue gave up asks for another go, and so does what was resolved meanwhile.
     asked = max(
         (row["at"] for row in work.tx.all("approvals", change=change.id, head=change.head)), default=change.head

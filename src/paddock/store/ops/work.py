@@ -15,7 +15,7 @@ R = TypeVar("R", bound=Record)
 _JSON = frozenset(
     {"checks", "payload", "scope", "requires", "accept", "files", "result", "kinds", "capabilities", "data"}
     | {"labels", "submits", "health", "granted", "facts", "roll", "fingerprint", "told", "lines"}
-    | {"authors", "reviewers", "budget"}
+    | {"authors", "reviewers", "budget", "people", "shown"}
 )
 
 

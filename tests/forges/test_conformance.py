@@ -1,0 +1,27 @@
+"""The shipped suite against every driver there is."""
+
+import pytest
+
+from forges.benches import FakeBench, PagureBench
+from forges.fakes import SHAPES, Fake
+from paddock.forges.conformance import CHECKS, Check
+from paddock.forges.link import new_client
+from support.pagure import Pagure
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+async def test_recorded_shapes(kind: str) -> None:
+    """Every request is one that the forge documents, to the last field of its body."""
+    async with new_client() as client:
+        with Fake(kind) as fake:
+            bench = FakeBench(client, fake)
+            for check in CHECKS:
+                await check(bench)
+            assert fake.violations == []
+            assert set(fake.calls) == {shape.name for shape in SHAPES[kind]}
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+async def test_real_pagure(check: Check, real_pagure: Pagure) -> None:
+    async with new_client() as client:
+        await check(PagureBench(client, real_pagure))
