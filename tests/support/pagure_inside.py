@@ -107,7 +107,7 @@ def main() -> None:
     from pagure.flask_app import create_app
     from werkzeug.serving import make_server
 
-    server = make_server("127.0.0.1", PORT, create_app(), threaded=True)
+    server = make_server("127.0.0.1", PORT, create_app(), processes=8)
     print(json.dumps(tokens), flush=True)
     server.serve_forever()
 
