@@ -20,6 +20,7 @@ from paddock.forges.link import new_client
 from paddock.store.conformance.bench import Bench, done, report
 from paddock.store.forging import Intent
 from paddock.store.records import Change, Granted
+from support.signers import signer_of
 
 PEOPLE = {"octocat": "anna", "paddock": "robot"}
 LATE = 10**9
@@ -113,7 +114,8 @@ class Play:
 
 @asynccontextmanager
 async def playing(tmp_path: Path, kind: str) -> AsyncIterator[Play]:
-    control = await Control.open(tmp_path / "home")
+    home = tmp_path / "home"
+    control = await Control.open(home, signer=signer_of(home))
     try:
         with Fake(kind) as fake:
             yield Play(control, fake)
