@@ -13,7 +13,9 @@ import pytest
 
 from paddock.core.errors import BadInput
 from paddock.core.job import parse_batch, settle
+from paddock.core.money import MICRO
 from paddock.store.conformance.bench import NOW, Bench, done
+from paddock.store.conformance.spending import Purse
 from paddock.store.engine import StoreUnavailable
 from paddock.store.migrations import NewerSchema, migrations
 from paddock.store.postgres.dialect import schema, set_based, statement
@@ -63,6 +65,22 @@ async def test_two_control_planes_never_grant_one_job_twice(postgres: str) -> No
         granted = [job.id for out in outs for job in out.granted]
         assert len(granted) == len(set(granted)) == len(made.jobs)
         assert await second.findings() == {}
+    finally:
+        await first.close()
+        await second.close()
+
+
+async def test_two_control_planes_never_reserve_the_same(postgres: str) -> None:
+    first, second = await PostgresStore.open(postgres), await PostgresStore.open(postgres)
+    try:
+        purses = [Purse(first), Purse(second)]
+        await purses[0].begin(money_day=7 * MICRO, tokens_merge=1_000)
+        await purses[0].add(*(f"x{at}" for at in range(40)), budget={"money": "0.50", "tokens": 100})
+        agents = [await purses[0].agent(f"a{at}") for at in range(1, 17)]
+        outs = await asyncio.gather(*(purses[at % 2].beat(who, 2) for at, who in enumerate(agents)))
+        # Of both bounds the one on tokens is met first: ten times 100.
+        assert sum(len(out.granted) for out in outs) == 10
+        assert (await second.spent(0, NOW)).reserved == {"p": (5 * MICRO, 1_000)}
     finally:
         await first.close()
         await second.close()

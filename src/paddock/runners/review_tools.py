@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -11,7 +12,7 @@ import msgspec
 
 from paddock.core.findings import MAX_WORDS, MOST, Severity, Told, fingerprints
 from paddock.core.reviewing import Tool
-from paddock.runners.base import Run, RunFailed
+from paddock.runners.base import Run, RunFailed, Sink
 from paddock.runners.boxed import run_boxed
 from paddock.runners.coding import prepared
 from paddock.runners.command import Start
@@ -19,6 +20,7 @@ from paddock.runners.lending import laid
 from paddock.runners.process import CannotStart
 from paddock.runners.review_lines import changed, line_at
 from paddock.runners.review_static import Look
+from paddock.runners.telling import Meter, note_use
 from paddock.runners.way_out import way_out
 from paddock.sandbox import Bind
 from paddock.workspace import Worktree, create, remove
@@ -40,6 +42,8 @@ class Bench:
 
     def __init__(self, job: Run, tree: Worktree, out: Bind) -> None:
         self._job, self._tree, self._out = job, tree, out
+        # What coding agents print; of linters, which print what a change holds, nothing is believed.
+        self._meter = Meter(job)
         self.folder = out.source
         self.inside = out.target if tree.record.contained else out.source
 
@@ -59,9 +63,13 @@ class Bench:
         """
         shown = brief.replace("{findings}", str(self.inside / "findings.json"))
         self._job.log.write(f"$ {tool.agent}   # as the reviewer {tool.name}\n".encode())
-        return await self._told(prepared(self._job, tool.agent, tool.model, shown))
+        try:
+            return await self._told(prepared(self._job, tool.agent, tool.model, shown), self._meter)
+        finally:
+            printed = self._meter.end()
+            note_use(self._job, printed.models(), printed.session)
 
-    async def _told(self, start: Start) -> object:
+    async def _told(self, start: Start, log: Sink | None = None) -> object:
         path = self.folder / "findings.json"
         path.unlink(missing_ok=True)
         files, lent = laid(self._job) if start.stdin is not None else ({}, {})
@@ -73,7 +81,7 @@ class Bench:
                 env |= egress.env() if egress is not None else {}
                 link = egress.theirs.fileno() if egress is not None else None
                 ended = await run_boxed(
-                    self._job,
+                    dataclasses.replace(self._job, log=log or self._job.log),
                     self._tree,
                     start.argv,
                     binds=binds,

@@ -121,14 +121,18 @@ def gather(job: Run, meter: Meter, folder: Path, exit_code: int) -> None:
         job.log.write(f"paddock: {NAME} was not understood: {error.message}\n".encode())
         file = None
     models = tuple(_used(one) for one in file.usage) if file and file.usage else printed.models()
-    session = (file.session if file else "") or printed.session
-    report = Report(models=models, session=_digest(session) if session else None)
-    if report != Report():
-        job.facts["usage"] = msgspec.to_builtins(report)
+    note_use(job, models, (file.session if file else "") or printed.session)
     if file is not None and file.rate_limited is not None:
         job.facts[RATE_LIMITED] = {"until": _until(file.rate_limited.until)}
     elif printed.limited or exit_code == LIMITED:
         job.facts[RATE_LIMITED] = {"until": printed.until * 1_000 if printed.until else None}
+
+
+def note_use(job: Run, models: tuple[Used, ...], session: str) -> None:
+    """Puts what was used into the run's facts; nothing where nothing was."""
+    report = Report(models=models, session=_digest(session) if session else None)
+    if report != Report():
+        job.facts["usage"] = msgspec.to_builtins(report)
 
 
 def _digest(session: str) -> str:
