@@ -61,16 +61,39 @@ def check_pattern(pattern: str, where: str) -> None:
 
 @lru_cache(maxsize=2048)
 def _compiled(pattern: str, ignore_case: bool) -> re.Pattern[str]:
-    out = []
-    segments = pattern.split("/")
-    for at, part in enumerate(segments):
-        last = at == len(segments) - 1
+    return re.compile(_expression(pattern.split("/")) + r"\Z", re.IGNORECASE | re.DOTALL if ignore_case else re.DOTALL)
+
+
+def _expression(segments: Sequence[str]) -> str:
+    """A pattern as a regular expression that never tries one way after another for ever.
+
+    What stands between two wildcards is taken where it comes first, and kept: a later place could do no more, for the
+    wildcard behind it takes whatever lies between. Only the last wildcard is tried at several lengths.
+    """
+    runs: list[list[str]] = [[]]
+    for part in segments:
         if part == "**":
-            out.append(".+" if last else "(?:[^/]+/)*")
-            continue
-        text = "".join({"*": "[^/]*", "?": "[^/]"}.get(c, re.escape(c)) for c in part)
-        out.append(text + ("" if last else "/"))
-    return re.compile("".join(out) + r"\Z", re.IGNORECASE | re.DOTALL if ignore_case else re.DOTALL)
+            runs.append([])
+        else:
+            runs[-1].append(_segment(part))
+    first, *middle = runs
+    if not middle:
+        return "/".join(first)
+    last = middle.pop()
+    out = ["".join(f"{part}/" for part in first)]
+    out += ["(?>(?:[^/]+/)*?" + "".join(f"{part}/" for part in run) + ")" for run in middle if run]
+    return "".join(out) + (_ANYWHERE + "/".join(last) if last else ".+")
+
+
+def _segment(part: str) -> str:
+    first, *rest = ("".join("[^/]" if c == "?" else re.escape(c) for c in text) for text in part.split("*"))
+    if not rest:
+        return first
+    last = rest.pop()
+    return first + "".join(f"(?>[^/]*?{text})" for text in rest if text) + "[^/]*" + last
+
+
+_ANYWHERE = "(?:[^/]+/)*"
 
 
 def matches(pattern: str, path: str, *, ignore_case: bool = False) -> bool:
