@@ -182,7 +182,11 @@ class Beats:
         """How many jobs to ask for."""
         if not self.post.works or self.draining or self.clock.astray or self.licensing.against():
             return 0
-        return self.licensing.room(self.slots.free, len(self.slots.held()))
+        return self._room()
+
+    def _room(self) -> int:
+        """How many more jobs may start here."""
+        return self.licensing.room(self.slots.free, self.slots.running)
 
     def _roll(self) -> tuple[str, str]:
         """The state and the nonce that the next beat shows; nothing when it need not show any. Raises: OSError."""
@@ -199,7 +203,7 @@ class Beats:
         self._status.soon()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while not (self.draining or self._health or self.slots.held() or self._journal.pending(1)):
+                while not (self.draining or self._health or self.slots.running or self._journal.pending(1)):
                     self._kicked.clear()  # a call to come is no reason: it would be sent away again
                     await self._kicked.wait()
 
@@ -347,13 +351,14 @@ class Beats:
         good: list[tuple[JobOrder, bytes]] = []
         refused: list[Outcome] = []
         here: set[str] = set()
+        room = self._room()
         for grant, order in zip(grants, self.gate.open_all(grants, manifest), strict=True):
             try:
                 if isinstance(order, Refusal):
                     raise order
                 if order.job in here:
                     raise Refusal("replayed", "it stands twice in one answer")
-                self._check_room(len(good))
+                self._check_room(room - len(good))
                 good.append((order, evidence(grant.order)))
                 here.add(order.job)
             except Refusal as error:
@@ -376,10 +381,10 @@ class Beats:
         if refused or (settled and self._journal.pending(1)):
             self.kick()
 
-    def _check_room(self, taken: int) -> None:
+    def _check_room(self, room: int) -> None:
         if not self.post.works:
             raise Refusal("quarantined", "this agent is in quarantine")
-        if taken >= self.licensing.room(self.slots.free, len(self.slots.held())):
+        if room <= 0:
             raise Refusal("draining" if self.draining else "over_capacity")
 
     def _refusal(self, grant: Grant, error: Refusal) -> Outcome:

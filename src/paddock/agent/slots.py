@@ -88,9 +88,9 @@ class Slots:
         return room if room > 0 and self._policy.opens(_now()) else 0
 
     @property
-    def busy(self) -> bool:
-        """Whether anything runs."""
-        return bool(self._runs)
+    def running(self) -> int:
+        """How many jobs run."""
+        return len(self._runs)
 
     def runs(self, job: str, epoch: int) -> bool:
         """Whether this attempt runs here."""
