@@ -12,7 +12,7 @@ import msgspec
 
 from paddock.agent.clock import Clock
 from paddock.agent.http import Answer, Client
-from paddock.agent.intake import Gatekeeper, Refusal, evidence
+from paddock.agent.intake import Gatekeeper, Refusal, evidence, sift
 from paddock.agent.journal import Journal, Told
 from paddock.agent.licensing import Licensing
 from paddock.agent.quarantine import Post
@@ -33,7 +33,6 @@ from paddock.wire.messages import (
     Grant,
     Held,
     Hello,
-    JobOrder,
     Outcome,
     Reply,
     encode,
@@ -180,12 +179,14 @@ class Beats:
 
     def _want(self) -> int:
         """How many jobs to ask for."""
-        if not self.post.works or self.draining or self.clock.astray or self.licensing.against():
+        if self.draining or self.clock.astray or self.licensing.against():
             return 0
         return self._room()
 
     def _room(self) -> int:
         """How many more jobs may start here."""
+        if not self.post.works:
+            return 0
         return self.licensing.room(self.slots.free, self.slots.running)
 
     def _roll(self) -> tuple[str, str]:
@@ -348,24 +349,12 @@ class Beats:
 
     def _accept(self, grants: tuple[Grant, ...], manifest: Envelope | None, settled: Sequence[tuple[str, int]]) -> None:
         """Holds each order against the gate, remembers the good ones on disk, and only then starts them."""
-        good: list[tuple[JobOrder, bytes]] = []
-        refused: list[Outcome] = []
-        here: set[str] = set()
-        room = self._room()
-        for grant, order in zip(grants, self.gate.open_all(grants, manifest), strict=True):
-            try:
-                if isinstance(order, Refusal):
-                    raise order
-                if order.job in here:
-                    raise Refusal("replayed", "it stands twice in one answer")
-                self._check_room(room - len(good))
-                good.append((order, evidence(grant.order)))
-                here.add(order.job)
-            except Refusal as error:
-                _log.warning("an order was refused", extra={"action": "job.refused", "job": grant.job})
-                # The outcome of an attempt that runs here is its own to tell, whatever a grant around it says.
-                if not any((grant.job, grant.epoch) == (other.job, other.epoch) for other, _ in good):
-                    refused += [] if self.slots.runs(grant.job, grant.epoch) else [self._refusal(grant, error)]
+        good, bad = sift(self.gate.open_all(grants, manifest), grants, self._room(), self._full())
+        refused = []
+        for grant, error in bad:
+            _log.warning("an order was refused", extra={"action": "job.refused", "job": grant.job})
+            if not self.slots.runs(grant.job, grant.epoch):  # the outcome of what runs here is its own to tell
+                refused.append(self._refusal(grant, error))
         try:
             self._journal.accept(good, evidence(manifest) if manifest and good else b"", settled)
         except (
@@ -381,11 +370,11 @@ class Beats:
         if refused or (settled and self._journal.pending(1)):
             self.kick()
 
-    def _check_room(self, room: int) -> None:
+    def _full(self) -> Refusal:
+        """Why an order is refused for which there is no room."""
         if not self.post.works:
-            raise Refusal("quarantined", "this agent is in quarantine")
-        if room <= 0:
-            raise Refusal("draining" if self.draining else "over_capacity")
+            return Refusal("quarantined", "this agent is in quarantine")
+        return Refusal("draining" if self.draining else "over_capacity")
 
     def _refusal(self, grant: Grant, error: Refusal) -> Outcome:
         if error.told in _TAMPERED:

@@ -172,3 +172,29 @@ class Gatekeeper:
 def evidence(envelope: Envelope) -> bytes:
     """The envelope as it came, kept verbatim."""
     return msgspec.json.encode(envelope)
+
+
+def sift(
+    opened: Sequence[JobOrder | Refusal], grants: Sequence[Grant], room: int, full: Refusal
+) -> tuple[list[tuple[JobOrder, bytes]], list[tuple[Grant, Refusal]]]:
+    """The orders of one answer that may start, with their evidence, and the grants that are refused.
+
+    No job starts twice by one answer, and no more start than there is room for. A grant that only repeats one of those
+    that start is dropped: that attempt's outcome is its own to tell.
+    """
+    good: list[tuple[JobOrder, bytes]] = []
+    bad: list[tuple[Grant, Refusal]] = []
+    epochs: dict[str, int] = {}
+    for grant, order in zip(grants, opened, strict=True):
+        if isinstance(order, Refusal):
+            found = order
+        elif order.job in epochs:
+            found = Refusal("replayed", "it stands twice in one answer")
+        elif len(good) >= room:
+            found = full
+        else:
+            good.append((order, evidence(grant.order)))
+            epochs[order.job] = order.epoch
+            continue
+        bad.append((grant, found))
+    return good, [(grant, why) for grant, why in bad if epochs.get(grant.job) != grant.epoch]
