@@ -17,6 +17,8 @@ DANGEROUS = {
     "/v1/tokens",
     "/v1/api-tokens",
     "/v1/anomalies/{ref}/resolve",
+    "/v1/keys/end",
+    "/v1/keys/rotate",
     "/v1/agents/{ref}/terminate",
     "/v1/people",
     "/v1/people/{ref}/role",

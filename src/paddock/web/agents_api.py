@@ -128,7 +128,8 @@ class AgentApi:
         except PaddockError as error:
             if isinstance(error, NotSigned):
                 await anomalies.forged(self._control, agent, path, _address(scope))
-            await answer(send, error.status, body_of(error), error.retry_after)
+            unread = error.status in (TooSlow.status, TooLarge.status)
+            await answer(send, error.status, body_of(error), error.retry_after, close=unread)
         else:
             await answer(send, 200, out, close=self._channels.crowded)
 

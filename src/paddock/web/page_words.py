@@ -132,6 +132,8 @@ def sentence(event: Mapping[str, Any], names: Mapping[str, str]) -> str:
     fields["agent"] = agent or fields["name"]
     form = SENTENCES.get(event["type"], "{job} {agent} " + event["type"].replace("{", "(").replace("}", ")"))
     told: str = form.format_map(fields)
+    if fields["by"] and "{by}" not in form:
+        told += f" (by {fields['by']})"
     return told.replace(" ()", "").strip().removesuffix(",")
 
 

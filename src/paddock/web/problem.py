@@ -6,6 +6,9 @@ from starlette.responses import JSONResponse, Response
 
 from paddock.core.errors import BadInput, PaddockError
 
+# Whoever is refused so may still be sending, for as long as it likes.
+_UNREAD = (408, 413)
+
 
 def body_of(error: PaddockError) -> bytes:
     """The error as JSON."""
@@ -22,7 +25,9 @@ def body_of(error: PaddockError) -> bytes:
 async def on_paddock_error(_request: Request, error: Exception) -> Response:
     """Starlette's handler for our errors."""
     assert isinstance(error, PaddockError)
-    headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+    if error.status in _UNREAD:
+        headers["Connection"] = "close"
     return Response(body_of(error), status_code=error.status, media_type="application/json", headers=headers)
 
 
