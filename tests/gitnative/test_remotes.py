@@ -90,6 +90,7 @@ def test_a_remote_that_takes_no_refs_says_so_and_names_the_way_out(tmp_path: Pat
     with pytest.raises(GitRefused, match="only branches here") as caught:
         claim(fleet, Agent(name="amy"), None, 4)
     assert "fallback" in caught.value.hint
+    assert "cannot run" not in caught.value.message
     assert refs_of(repo) == {}
 
 

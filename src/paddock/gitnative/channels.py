@@ -34,7 +34,7 @@ PATIENCE = 60.0
 GIT_PORT = 9418
 _CHUNK = 1 << 16
 T = TypeVar("T")
-QUICK = ("-c", "receive.autogc=false", "-c", "core.alternateRefsCommand=:")
+QUICK = ("-c", "receive.autogc=false", "-c", "core.alternateRefsCommand=true")
 
 
 def exchange(url: str, decide: Decide) -> Exchange:
