@@ -9,10 +9,10 @@ from paddock.core.reviewing import Resolver, Rules, Worker, plain
 from paddock.core.system_jobs import URGENCY
 
 # Open changes that a review holds a change against.
-MOST_OTHERS = 50
+MOST_OTHERS = 200
 # What an agent is asked for where the project says nothing else.
 MEND = "A review of your worktree found what follows, as JSON. Mend each of these findings, and nothing else."
-_LOOKS = ("reviewers", "tools", "forbidden", "most_lines", "most_files")
+_LOOKS = ("reviewers", "tools", "forbidden", "most_lines", "most_files", "coverage")
 
 
 def review_job(
@@ -120,12 +120,18 @@ def resolve_job(
     return _job("change.resolve", f"resolve-{name}", payload, wider, needs, tries=1, timeout=resolver.timeout)
 
 
+_VERBS = {"ruff": "check", "semgrep": "scan"}
+
+
 def commands(rules: Rules) -> list[list[str]]:
     """What a review starts on a host; its owner's policy holds it against the commands that it takes."""
     linters = [
-        [name, *(("check",) if name == "ruff" else ())] for name in ("ruff", "bandit") if name in rules.reviewers
+        [name, *(part for part in (_VERBS.get(name),) if part)]
+        for name in ("ruff", "bandit", "semgrep")
+        if name in rules.reviewers
     ]
-    return [*linters, *(list(tool.argv) for tool in rules.tools if tool.argv)]
+    measured = [list(rules.coverage.argv)] if rules.coverage and "coverage" in rules.reviewers else []
+    return [*linters, *measured, *(list(tool.argv) for tool in rules.tools if tool.argv)]
 
 
 def _job(

@@ -21,6 +21,8 @@ BUILT_IN = {
     "conflicts": "other open changes that the change does not merge with",
     "ruff": "what ruff says of the files, and did not say of them before",
     "bandit": "what bandit says of the files, and did not say of them before",
+    "semgrep": "what semgrep says of the files by the rules of their base, and did not say of them before",
+    "coverage": "a share of lines that the tests reach which is smaller with the change than without it",
 }
 
 Argv = Annotated[tuple[str, ...], Meta(min_length=1, max_length=100)]
@@ -88,6 +90,14 @@ class Resolver(Worker, frozen=True, kw_only=True):
     timeout: Annotated[int, Meta(ge=1, le=86_400)] = 900
 
 
+class Coverage(Struct, frozen=True, kw_only=True):
+    """How coverage is measured: a command that writes a report of it to the file `{coverage}`."""
+
+    argv: Argv
+    # Percentage points that a change may cost.
+    most_drop: Annotated[float, Meta(ge=0, le=100)] = 0.0
+
+
 class Owners(Struct, frozen=True, kw_only=True):
     """Whose approval a change needs that touches these paths; one of the people is enough."""
 
@@ -106,6 +116,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     forbidden: tuple[str, ...] = ()
     most_lines: Annotated[int, Meta(ge=1)] = 1_000
     most_files: Annotated[int, Meta(ge=1)] = 50
+    coverage: Coverage | None = None
     # Findings as bad as this, or worse, keep a change from merging and are given to fixers.
     gate: Severity = Severity.MEDIUM
     # Whether a review by the agent that wrote the change does not count.
@@ -144,13 +155,7 @@ def parse(raw: object) -> Rules:
         rules = msgspec.convert(raw, Rules)
     except msgspec.ValidationError as error:
         raise BadInput(str(error).replace("Object contains", "there is an"), where="rules") from None
-    for name in rules.reviewers:
-        if name not in BUILT_IN:
-            raise BadInput(f"reviewers: there is no {name!r}", hint=f"built in are: {', '.join(BUILT_IN)}")
-    names = [*rules.reviewers, *(tool.name for tool in rules.tools)]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise BadInput(f"reviewers: {twice!r} stands twice")
+    _check_names(rules)
     for where, patterns in (("forbidden", rules.forbidden), *(("owners", one.paths) for one in rules.owners)):
         for pattern in patterns:
             scope.check_pattern(pattern, where)
@@ -164,6 +169,18 @@ def parse(raw: object) -> Rules:
     if rules.resolver:
         _check_worker(rules.resolver, "resolver")
     return rules
+
+
+def _check_names(rules: Rules) -> None:
+    for name in rules.reviewers:
+        if name not in BUILT_IN:
+            raise BadInput(f"reviewers: there is no {name!r}", hint=f"built in are: {', '.join(BUILT_IN)}")
+    names = [*rules.reviewers, *(tool.name for tool in rules.tools)]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise BadInput(f"reviewers: {twice!r} stands twice")
+    if "coverage" in rules.reviewers and rules.coverage is None:
+        raise BadInput("reviewers: coverage needs to know how", hint='say coverage: {argv: [..., "{coverage}"]}')
 
 
 def _check_worker(worker: Worker, where: str) -> None:

@@ -13,6 +13,7 @@ from paddock.core.review_jobs import commands
 from paddock.core.reviewing import parse
 from paddock.runners.base import Run, RunFailed, outcome, stopped
 from paddock.runners.command import with_facts
+from paddock.runners.review_coverage import ask_coverage
 from paddock.runners.review_static import REVIEWERS, Look
 from paddock.runners.review_tools import Bench, NotRun, ask_linter, ask_tool, bench, unknown_before
 from paddock.wire.messages import Outcome
@@ -68,13 +69,27 @@ async def _ask_all(job: Run, look: Look) -> tuple[list[dict[str, Any]], list[Tol
             found = await asyncio.to_thread(REVIEWERS[name], look)
             told += found
             ran.append({"name": name, "ran": True, "found": len(found)})
-    programs = [name for name in look.rules.reviewers if name not in REVIEWERS]
+    if "coverage" in look.rules.reviewers:
+        found, row = await _ask_coverage(job, look)
+        told += found
+        ran.append(row)
+    programs = [name for name in look.rules.reviewers if name not in REVIEWERS and name != "coverage"]
     if programs or look.rules.tools:
         async with bench(job, look, look.head, "review") as at:
             more, rows = await _ask_programs(job, look, at, programs)
         told += await _new(job, look, more)
         ran += rows
     return ran, told
+
+
+async def _ask_coverage(job: Run, look: Look) -> tuple[list[Told], dict[str, Any]]:
+    job.say("reviewing: coverage")
+    try:
+        found = await ask_coverage(job, look)
+    except NotRun as error:
+        job.log.write(f"paddock: coverage did not run: {error}\n".encode())
+        return [], {"name": "coverage", "ran": False, "detail": str(error)[:500]}
+    return found, {"name": "coverage", "ran": True, "found": len(found)}
 
 
 async def _ask_programs(

@@ -56,6 +56,12 @@ class Bench:
         self._job.log.write(f"$ {' '.join(real)[:2_000]}\n".encode())
         return await self._told(Start(argv=real, env=env or {}, message=""))
 
+    async def output(self, argv: Sequence[str], name: str) -> bytes:
+        """Runs a program and returns what it leaves in the file that `{name}` stands for. Raises: NotRun, RunFailed."""
+        real = [part.replace(f"{{{name}}}", str(self.inside / name)) for part in argv]
+        self._job.log.write(f"$ {' '.join(real)[:2_000]}\n".encode())
+        return await self._left(Start(argv=real, env={}, message=""), name)
+
     async def consult(self, tool: Tool, brief: str) -> object:
         """Has a coding agent work on a brief that names the file `{findings}`, and returns the JSON in it.
 
@@ -70,7 +76,14 @@ class Bench:
             note_use(self._job, printed.models(), printed.session)
 
     async def _told(self, start: Start, log: Sink | None = None) -> object:
-        path = self.folder / "findings.json"
+        raw = await self._left(start, "findings.json", log)
+        try:
+            return json.loads(raw)
+        except ValueError:
+            raise NotRun("what it told is no JSON") from None
+
+    async def _left(self, start: Start, name: str, log: Sink | None = None) -> bytes:
+        path = self.folder / name
         path.unlink(missing_ok=True)
         files, lent = laid(self._job) if start.stdin is not None else ({}, {})
         env = {**start.env, **lent}
@@ -96,10 +109,7 @@ class Bench:
             raise RunFailed(f"a reviewer was ended: {ended.why}", code=ended.why)
         if path.is_symlink() or not path.is_file() or path.stat().st_size > MOST_BYTES:
             raise NotRun(f"it told nothing that can be read and ended with exit code {ended.exit_code}")
-        try:
-            return json.loads(path.read_bytes())
-        except ValueError:
-            raise NotRun(f"what it told is no JSON; it ended with exit code {ended.exit_code}") from None
+        return path.read_bytes()
 
 
 @contextlib.asynccontextmanager
@@ -157,13 +167,17 @@ def _placed(look: Look, commit: str, told: Sequence[Told]) -> list[Told]:
 
 async def ask_linter(name: str, at: Bench, look: Look, commit: str) -> list[Told]:
     """What ruff or bandit says of the Python files that the change touches, on this commit."""
-    files = await asyncio.to_thread(_python_files, look, commit)
+    files = await asyncio.to_thread(_touched, look, commit, (".py", ".pyi") if name != "semgrep" else ("",))
     if not files:
         return []
-    words = _RUFF if name == "ruff" else _BANDIT
-    config = await asyncio.to_thread(_config, at, look) if name == "ruff" else []
-    raw = await at.report([*words, *config, "--", *files] if name == "ruff" else [*words, *files])
-    told = (_ruff if name == "ruff" else _bandit)(raw)
+    if name == "ruff":
+        config = await asyncio.to_thread(_config, at, look)
+        told = _ruff(await at.report([*_RUFF, *config, "--", *files]))
+    elif name == "semgrep":
+        config = await asyncio.to_thread(_semgrep_config, at, look)
+        told = _semgrep(await at.report([*_SEMGREP, *config, *files]))
+    else:
+        told = _bandit(await at.report([*_BANDIT, *files]))
     return await asyncio.to_thread(_placed, look, commit, told)
 
 
@@ -175,8 +189,25 @@ _RUFF = (
 _BANDIT = ("bandit", "--quiet", "--exit-zero", "--ignore-nosec", "--format", "json", "--output", "{findings}")
 
 
-def _python_files(look: Look, commit: str) -> list[str]:
-    touched = [file for file in changed(look.cache, look.base, look.head) if file.path.endswith((".py", ".pyi"))]
+_SEMGREP = (
+    *("semgrep", "scan", "--quiet", "--metrics", "off", "--disable-version-check", "--disable-nosem"),
+    *("--json", "--output", "{findings}"),
+)
+# Where a project keeps semgrep's rules; those of the base count, and a box reaches no registry of rules.
+_SEMGREP_RULES = (".semgrep.yml", ".semgrep.yaml")
+
+
+_SEMGREP_WORDS = {
+    "CRITICAL": Severity.CRITICAL,
+    "HIGH": Severity.HIGH,
+    "ERROR": Severity.HIGH,
+    "MEDIUM": Severity.MEDIUM,
+    "WARNING": Severity.MEDIUM,
+}
+
+
+def _touched(look: Look, commit: str, endings: tuple[str, ...]) -> list[str]:
+    touched = [file for file in changed(look.cache, look.base, look.head) if file.path.endswith(endings)]
     gone = "D" if commit == look.head else "A"
     return [f"./{file.path}" for file in touched if file.status != gone and not file.symlink][:MOST_FILES]
 
@@ -191,6 +222,31 @@ def _config(at: Bench, look: Look) -> list[str]:
             (at.folder / name).write_bytes(found.out)
             return ["--config", str(at.inside / name)]
     return ["--isolated"]
+
+
+def _semgrep_config(at: Bench, look: Look) -> list[str]:
+    for name in _SEMGREP_RULES:
+        found = git("cat-file", "blob", f"{look.base}:{name}", git_dir=look.cache.git, limit=4 << 20)
+        if found.code == 0:
+            (at.folder / name).write_bytes(found.out)
+            return ["--config", str(at.inside / name)]
+    raise NotRun(f"the base has no rules for it: {' or '.join(_SEMGREP_RULES)}")
+
+
+def _semgrep(raw: object) -> list[Told]:
+    out = []
+    for item in _dicts(raw.get("results") if isinstance(raw, dict) else None):
+        extra, start = item.get("extra") or {}, item.get("start") or {}
+        words = {
+            "ERROR": Severity.HIGH,
+            "WARNING": Severity.MEDIUM,
+            "CRITICAL": Severity.CRITICAL,
+            "HIGH": Severity.HIGH,
+        }
+        severity = words.get(str(extra.get("severity")), Severity.LOW)
+        rule = str(item.get("check_id")).rpartition(".")[2]
+        out.append(_lint("semgrep", rule, item.get("path"), start.get("line") or 0, severity, extra.get("message")))
+    return out
 
 
 def _ruff(raw: object) -> list[Told]:
