@@ -23,5 +23,6 @@ async def test_recorded_shapes(kind: str) -> None:
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 async def test_real_pagure(check: Check, real_pagure: Pagure) -> None:
-    async with new_client() as client:
+    # It starts a program for many an answer, and git for some.
+    async with new_client(seconds=150) as client:
         await check(PagureBench(client, real_pagure))

@@ -14,6 +14,7 @@ from paddock.control import reviews, views
 from paddock.control.plane import Control
 from paddock.core.errors import Refused
 from paddock.core.limits import NEVER
+from paddock.core.people import ALLOWED, May
 from paddock.core.states import FINAL, OPEN_CHANGES, ChangeState
 from paddock.forges import text
 from paddock.forges.base import Draft, Forge, Request, Review, Status
@@ -94,12 +95,13 @@ class Tending:
     async def _hear(self, request: Request, change: Change) -> None:
         """Counts approvals of this head by people whom the project knows, and takes back those that were taken back."""
         said = await self._forge.reviews(request.number)
+        allowed = await self._allowed()
         first: dict[str, str] = {}
         approving: set[str] = set()
         against: set[str] = set()
         for one in said:
             person = self._row.people.get(one.login)
-            if person is None or one.login == self._row.login:
+            if person is None or one.login == self._row.login or (allowed is not None and person not in allowed):
                 continue
             if one.said == "changes":
                 against.add(person)
@@ -120,6 +122,13 @@ class Tending:
         if counted != self._shown["counted"]:
             self._control.stir()
         self._shown["counted"] = counted
+
+    async def _allowed(self) -> set[str] | None:
+        """Who may review here, where people log in; None where nobody does and a name is all there is."""
+        people = await self._control.store.people()
+        if not people:
+            return None
+        return {one.name for one in people if one.disabled is None and May.REVIEW in ALLOWED[one.role]}
 
     def _first_seen(self, one: Review, request: Request) -> str:
         return str(self._shown["first"].get(one.login) or request.head)

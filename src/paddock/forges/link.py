@@ -3,6 +3,7 @@
 import ssl
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,14 +23,17 @@ MOST_KEPT = 500
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-def new_client() -> httpx.AsyncClient:
-    """A client for all forges: no redirects, for a token follows them; no proxy from the environment's netrc.
-
-    It trusts what the system trusts, for a company's forge is signed by the company, and the public roots beside.
-    """
+@cache
+def _trust() -> ssl.SSLContext:
+    """What the system trusts, for a company's forge is signed by the company, and the public roots beside."""
     trust = ssl.create_default_context()
     trust.load_verify_locations(certifi.where())
-    return httpx.AsyncClient(verify=trust, timeout=TIMEOUT_S, follow_redirects=False)
+    return trust
+
+
+def new_client(seconds: float = TIMEOUT_S) -> httpx.AsyncClient:
+    """A client for all forges, which waits for so many seconds: no redirects, for the token would follow them."""
+    return httpx.AsyncClient(verify=_trust(), timeout=seconds, follow_redirects=False)
 
 
 def check_base(url: str) -> str:
