@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import jwt
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from paddock.core.errors import BadInput, Conflict
 from paddock.wire import licence
@@ -75,6 +77,17 @@ def test_the_fourth_agent_waits_and_joins_when_one_leaves(plane: Fleet) -> None:
     assert (told_now.waits, [grant.job for grant in told_now.jobs]) == ("", [job])
     first.boot()
     assert reply(first).waits == words  # it comes back and is one too many
+
+
+def test_another_s_library_believes_it_too(plane: Fleet) -> None:
+    put(plane, max_agents=2, expires=4_000_000_000_000)
+    agent = Light(plane.api, plane.port, "judged")
+    token = reply(agent).licence
+    head = jwt.get_unverified_header(token)
+    key = Ed25519PublicKey.from_public_bytes(agent.keys[head["kid"]].public)
+    said = jwt.decode(token, key, algorithms=["EdDSA"], audience="paddock-agent", issuer="paddock")
+    assert (head["alg"], said["sub"], said["max_agents"]) == ("EdDSA", agent.agent, 2)
+    assert said["cnf"] == {"jkt": agent.key.keyid}
 
 
 def test_the_seat_of_an_agent_that_is_gone_lapses_and_a_restart_takes_none_away(plane: Fleet) -> None:

@@ -110,12 +110,13 @@ def _licence(tree: dict[str, Any]) -> list[str]:
         waits = out.plain(tree.get("waits"))
         return [f"licence        {out.paint(waits, 'yellow') if waits else 'none: unlimited'}"]
     agents, tasks = found.get("max_agents"), found.get("max_tasks")
-    features = out.plain(", ".join(found.get("features") or ()) or "nothing").replace("*", "every kind")
+    kinds = ["every kind" if name == "*" else str(name) for name in found.get("features") or ("nothing",)]
+    features = out.plain(", ".join(kinds))
     name, plan = out.plain(found.get("licence")), out.plain(found.get("plan"))
     lines = [
         f"licence        {name}{f' ({plan})' if plan else ''}: {features}, channel {out.plain(found.get('channel'))}, "
         f"binding {out.plain(found.get('binding'))}, ends {out.age(found.get('expires'))}",
-        f"caps           {agents or 'any number of'} agents, {tasks or 'any number of'} jobs each",
+        f"caps           agents: {agents or 'any number'}, jobs at a time: {tasks or 'any number'}",
     ]
     if until := found.get("grace_until"):
         ended = until < time.time() * 1_000
