@@ -115,6 +115,8 @@ variable = "REGISTRY_FILE"
 file = "{self.keys}/registry"
 into = "variable"
 variable = "REGISTRY"
+[secrets.delivered]
+variable = "DELIVERED_FILE"
 [agents.claude]
 secret = "model"
 home = "{fleet.folder}/claude-home"
@@ -182,6 +184,33 @@ def test_what_holds_a_secret_is_not_published(scene: Scene) -> None:
     assert (state, code, scene.fleet.job(job)["change"]) == ("failed", "secret_seen", None)
     refs = scene.fleet.repo.git("for-each-ref", "--format=%(refname)")
     assert job not in refs
+
+
+def test_a_secret_of_the_control_plane_reaches_the_job_that_names_it_and_nobody_else(scene: Scene) -> None:
+    fleet, value = scene.fleet, "delivered/by the=control plane"
+    given = fleet.folder / "delivered"
+    given.write_text(value + "\n")
+    words = ["secret", "set", "delivered", "--project", "shop", "--file", str(given)]
+    code = "print('held:', open(__import__('os').environ['DELIVERED_FILE']).read()[::-1])"
+    assert scene.ended(scene.run("too-early", code, "delivered")) == ("refused", "secret_missing", "")
+    assert fleet.cli(*words).returncode == 0
+    job = scene.run("asks-for-it", code, "delivered")
+    assert scene.ended(job) == ("done", "", f"held: {value[::-1]}\n")
+    # What an agent did not cover, the control plane does: it knows the value too.
+    told = scene.run("prints-it", f"print({value[:9]!r} + {value[9:]!r})")
+    assert scene.ended(told) == ("done", "", "*" * len(value) + "\n")
+    listed = fleet.cli("secret", "list", "--json")
+    assert '"held": true' in listed.stdout and value not in listed.stdout
+    everywhere = [*fleet.home.rglob("*"), *fleet.folder.glob("agent-*/*"), *fleet.folder.glob("*.log")]
+    assert not [path for path in everywhere if path.is_file() and value.encode() in path.read_bytes()]
+    assert fleet.control is not None
+    fleet.control.kill()
+    fleet.start_control()
+    assert scene.ended(scene.run("after-a-restart", code, "delivered"))[0] == "done"
+    assert fleet.cli("secret", "remove", "delivered", "--project", "shop").returncode == 0
+    assert fleet.cli("secret", "remove", "delivered", "--project", "shop").returncode != 0
+    assert fleet.cli("secret", "set", "short", "--project", "shop", "--file", "/dev/null").returncode == 2
+    assert scene.ended(scene.run("too-late", code, "delivered"))[:2] == ("refused", "secret_missing")
 
 
 def test_who_may_not_have_a_secret_does_not_run(scene: Scene) -> None:

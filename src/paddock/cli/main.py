@@ -25,6 +25,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "onboard": "set up this machine's first agent in the browser",
         "token": "mint, list or revoke activation tokens",
         "licence": "set, list or remove what bounds agents",
+        "secret": "set, list or remove what jobs name in scope.secrets",
     },
     "People": {
         "login": "log in at a control plane that people log in to",

@@ -120,6 +120,7 @@ class _Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     scope: msgspec.Raw
     limits: Limits
     accept: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    secrets: str = ""
 
 
 def orders(control: Control, agent: Presence, granted: Sequence[Granted]) -> tuple[bytes, ...]:
@@ -162,5 +163,6 @@ def _body(control: Control, agent: Presence, job: Granted, now: int, nonce: str)
         scope=msgspec.Raw(job.scope.encode()),
         limits=_limits(job, kind),
         accept=msgspec.Raw(job.accept.encode()) if job.accept != "[]" else msgspec.UNSET,
+        secrets=control.vault.lend(agent, job),
     )
     return encode(order)

@@ -32,11 +32,13 @@ class OtherKeys(BadInput):
 class Keyring:
     """What the signer has shown of its keys, and the way to ask it."""
 
-    def __init__(self, signing: Signing, shown: Shown, bearer: bytes, rolling: bytes) -> None:
+    def __init__(self, signing: Signing, shown: Shown, bearer: bytes, rolling: bytes, resting: bytes) -> None:
         self.signing = signing
         self.shown = shown
         # Secrets that open wake channels and mark rolling states; no signature can be made with them.
         self.bearer, self.rolling = bearer, rolling
+        # Opens what the store keeps encrypted.
+        self.resting = resting
         # Whether this process could not read the signer's memory and files if it wanted to.
         self.apart = shown.uid != os.geteuid() and not _powerful()
 
@@ -131,15 +133,18 @@ async def open_keys(address: str, store: ReplicaStore, now: int) -> Keyring:
 async def _open(signing: Signing, store: ReplicaStore, now: int) -> Keyring:
     known = await store.fact("key.job")
     # Where the store knows a key, another one is of no use.
-    told = (await signing.ask(Show(make=known is None), Derive("bearer"), Derive("rolling"))).parts
-    shown, bearer, rolling = told
+    told = (await signing.ask(Show(make=known is None), Derive("bearer"), Derive("rolling"), Derive("resting"))).parts
+    shown, bearer, rolling, resting = told
     if known is not None and isinstance(shown, Failed) and shown.code == "no_keys":
         raise OtherKeys(f"the store belongs to a control plane with the key {known}, and {shown.message}", hint=_COPY)
-    if not isinstance(shown, Shown) or not isinstance(bearer, Derived) or not isinstance(rolling, Derived):
+    if not isinstance(shown, Shown):
+        refuse(shown)
+    secrets = [part.secret for part in (bearer, rolling, resting) if isinstance(part, Derived)]
+    if len(secrets) < 3:
         refuse(next((part for part in told if isinstance(part, Failed)), shown))
     for role in ROLES:
         await _agree(store, role, first(shown.ring.keys, role), now)
-    return Keyring(signing, shown, bearer.secret, rolling.secret)
+    return Keyring(signing, shown, *secrets)
 
 
 async def _agree(store: ReplicaStore, role: str, keyid: str, now: int) -> None:

@@ -18,6 +18,7 @@ from paddock.control.pressure import Pressure
 from paddock.control.quiet import Quiet
 from paddock.control.redacted_logs import RedactedLogs
 from paddock.control.registry import Registry
+from paddock.control.vault import Vault
 from paddock.core.licences import Licence
 from paddock.core.state import Bounds
 from paddock.store.base import Store
@@ -35,6 +36,7 @@ WORK = "work"
 PROJECTS = "projects"
 AGENT = "agent/"
 LICENCES = "licences"
+SECRETS = "secrets"
 # Seconds between two rounds of the reaper while there are leases, or jobs that nobody has taken.
 CARE_S = 1.0
 
@@ -49,7 +51,8 @@ class Control:
         self.lease_ms = lease_ms or 3 * beat_ms
         self.clock = Clock()
         self.bus: Bus = MemoryBus()
-        self.logs: Logs = RedactedLogs(LogFiles(home / "logs"))
+        self.vault = Vault(keys.resting)
+        self.logs: Logs = RedactedLogs(LogFiles(home / "logs"), self.vault.cover)
         # What it does as one of several on one store; None when it is alone.
         self.replica: Replica | None = None
         self.keys = keys
@@ -129,6 +132,7 @@ class Control:
             self.note_leases(agent, len(jobs))
         await self.read_projects()
         await self.read_licences()
+        await self.vault.read(self.store)
 
     async def read_licences(self) -> None:
         """Reads the licences anew; every agent takes its seat and its licence again."""

@@ -3,6 +3,8 @@
 The agent has done the same before; this is for one that did not.
 """
 
+from collections.abc import Callable
+
 from paddock.control.logs import Logs
 from paddock.core.redaction import MARGIN, redact
 
@@ -13,8 +15,9 @@ COVERED = "log"
 class RedactedLogs:
     """Logs whose secrets are covered. Offsets and sizes stay: a secret keeps its length."""
 
-    def __init__(self, inner: Logs) -> None:
+    def __init__(self, inner: Logs, cover: Callable[[bytes], bytes] = redact) -> None:
         self._inner = inner
+        self._cover = cover
 
     async def size(self, job: str, epoch: int, stream: str) -> int:
         """Bytes stored."""
@@ -25,7 +28,7 @@ class RedactedLogs:
 
         Raises: OffsetAhead when bytes before it are missing, LogFull.
         """
-        return await self._inner.append(job, epoch, stream, offset, redact(data) if stream == COVERED else data)
+        return await self._inner.append(job, epoch, stream, offset, self._cover(data) if stream == COVERED else data)
 
     async def read(self, job: str, epoch: int, stream: str, offset: int, most: int = 1 << 20) -> bytes:
         """Bytes from an offset on; empty where there are none."""
@@ -33,4 +36,4 @@ class RedactedLogs:
             return await self._inner.read(job, epoch, stream, offset, most)
         begin = max(0, offset - MARGIN)
         data = await self._inner.read(job, epoch, stream, begin, offset - begin + most + MARGIN)
-        return redact(data)[offset - begin :][:most]
+        return self._cover(data)[offset - begin :][:most]

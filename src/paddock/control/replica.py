@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from paddock.bus.base import EVERYTHING, Sighting
 from paddock.control.clock import SharedClock
 from paddock.control.dispatch import lanes_for
-from paddock.control.plane import AGENT, LICENCES, PROJECTS, WORK, Control
+from paddock.control.plane import AGENT, LICENCES, PROJECTS, SECRETS, WORK, Control
 from paddock.control.presence import Idle, Presence
 from paddock.core import ids
 from paddock.core.errors import NotFound, PaddockError
@@ -200,6 +200,8 @@ class Replica:
                     await self._control.read_projects()
                 if LICENCES in topics or EVERYTHING in topics:
                     await self._control.read_licences()
+                if SECRETS in topics or EVERYTHING in topics:
+                    await self._control.vault.read(self._control.store)
                 await self._read_touched()
             except PaddockError as error:  # the next round tries again
                 _log.warning("not caught up: %s", error.message, extra={"action": "replica.behind"})

@@ -59,7 +59,7 @@ async def _replica(home: Path, store: Store, shared: Shared, beat_ms: int, lease
         )
     control = Control(home, store, await open_keys(shared.signer, store, clock.now()), beat_ms, lease_ms)
     control.clock = clock
-    control.logs = RedactedLogs(SharedLogs(store))
+    control.logs = RedactedLogs(SharedLogs(store), control.vault.cover)
     control.bus = await connect(shared.bus or shared.store, control.keys.fleet)
     control.replica = Replica(control, first)
     return control

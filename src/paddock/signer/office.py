@@ -69,6 +69,7 @@ class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     scope: msgspec.Raw
     limits: Limits
     accept: tuple[str, ...] = ()
+    secrets: str = ""
 
 
 _bodies = msgspec.json.Decoder(_Body)

@@ -36,6 +36,7 @@ from paddock.store.records import (
 from paddock.store.replicas import ReplicaStore
 from paddock.store.reports import ReportStore
 from paddock.store.reviews import ReviewStore
+from paddock.store.secrets import SecretStore
 from paddock.store.stating import StateStore
 from paddock.store.tokens import TokenStore
 from paddock.store.topics import TopicStore
@@ -59,6 +60,7 @@ class Store(
     ForgeStore,
     ReportStore,
     LicenceStore,
+    SecretStore,
     PeopleStore,
     Protocol,
 ):

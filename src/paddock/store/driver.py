@@ -35,6 +35,7 @@ from paddock.store.records import (
 from paddock.store.replica_ops import ReplicaOps
 from paddock.store.reports import ReportOps
 from paddock.store.review_ops import ReviewOps
+from paddock.store.secret_ops import SecretOps
 from paddock.store.statements import Tx
 from paddock.store.stating_ops import StateOps
 from paddock.store.token_ops import TokenOps
@@ -54,6 +55,7 @@ class StoreDriver(
     ReviewOps,
     BudgetOps,
     LicenceOps,
+    SecretOps,
     PeopleOps,
     ForgeOps,
 ):

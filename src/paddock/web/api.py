@@ -32,6 +32,7 @@ from paddock.web import (
     reports_api,
     reviews_api,
     schedules_api,
+    secrets_api,
     size_api,
     spend_api,
     state_api,
@@ -383,8 +384,7 @@ ENDPOINTS = (
     *keys_api.ENDPOINTS,
     *reports_api.ENDPOINTS,
     Endpoint("GET", "/v1/events", "Server-sent events: one message per piece of news", events, may=May.READ),
-    *tokens_api.ENDPOINTS,
-    *licences_api.ENDPOINTS,
+    *(tokens_api.ENDPOINTS + licences_api.ENDPOINTS + secrets_api.ENDPOINTS),
     *people_api.ENDPOINTS,
     *oidc_api.ENDPOINTS,
     Endpoint(

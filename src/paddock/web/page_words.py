@@ -74,6 +74,8 @@ SENTENCES: Mapping[str, str] = {
     "keys.rotated": "{by} rotated the keys: {roles}",
     "leases.forgiven": "{leases} leases were drawn out, for nobody could renew them for {unkept_ms} ms",
     "lease.stale": "{job}: {agent} no longer holds it and was told to stop",
+    "secret.removed": "{by} removed the secret {secret} of {project}",
+    "secret.set": "{by} set the secret {secret} of {project}",
     "licence.removed": "{by} removed the licence {licence}",
     "licence.set": "{by} set the licence {licence} ({plan}): {max_agents} agents, {max_tasks} jobs each (0: any)",
     "limit.removed": "the limit {limit} was removed",

@@ -19,7 +19,7 @@ ROLES = ("job", "directive")
 # What may be signed → the role of the key that signs it. Jobs and their manifests are asked for by `Orders` alone.
 PURPOSES = {"directive": "directive", "standing": "directive", "checkpoint": "directive"}
 # Secrets of the control plane's own that no signature is made with.
-DERIVED = ("bearer", "rolling")
+DERIVED = ("bearer", "rolling", "resting")
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True):

@@ -23,6 +23,7 @@ from paddock.store.conformance import (
     replicas,
     reviews,
     schedules,
+    secrets,
     spending,
     state,
     tokens,
@@ -378,5 +379,6 @@ CHECKS: tuple[Check, ...] = (
     *tokens.CHECKS,
     *anomalies.CHECKS,
     *licences.CHECKS,
+    *secrets.CHECKS,
     *people.CHECKS,
 )
