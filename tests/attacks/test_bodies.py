@@ -6,7 +6,6 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 
@@ -97,25 +96,3 @@ def test_whoever_asks_too_fast_starves_nobody(served: House) -> None:
     link.close()
     for flood in floods:
         flood.close()
-
-
-def test_statements_and_templates_stay_text(served: House) -> None:
-    served.project("injected")
-    served.submit({"id": "kept-apart"}, project="injected")
-    hostile = ("' OR '1'='1", "x'; DROP TABLE jobs;--", "%", "_njected", "{{7*7}}", "${7*7}", "\\", "\x00", "a" * 5_000)
-    for text in hostile:
-        asked = quote(text, safe="")
-        link = http.client.HTTPConnection("127.0.0.1", served.port, timeout=40)
-        paths = [f"/v1/jobs?{name}={asked}" for name in ("state", "project", "batch", "kind", "label", "limit")]
-        paths += [
-            f"/v1/{what}/{asked}" for what in ("jobs", "changes", "schedules", "findings", "anomalies", "reports")
-        ]
-        for path in (*paths, f"/jobs?project={asked}", f"/jobs/{asked}", f"/topics/{asked}"):
-            link.request("GET", path)
-            got = link.getresponse()
-            said = got.read()
-            assert (got.status, said) == (200, b"[]") or got.status in (400, 404) or path.startswith("/jobs?"), path
-            assert b"kept-apart" not in said.split(b"<main")[-1] or path.startswith("/jobs?"), path
-            assert b">49<" not in said
-        link.close()
-    assert [job["name"] for job in served.get("/v1/jobs")] == ["kept-apart"]

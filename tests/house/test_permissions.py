@@ -12,6 +12,7 @@ OPEN = {
     "/v1/logout",  # ends nothing but the session that asks
     "/v1/set-up",  # takes a secret that is good once
     "/v1/set-up/link",  # looks at that secret
+    "/v1/forges/{ref}/webhook",  # is signed with the forge's secret
 }
 DANGEROUS = {
     "/v1/tokens",
