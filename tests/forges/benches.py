@@ -4,12 +4,16 @@ import time
 from pathlib import Path
 
 import httpx
+import msgspec
 
 from forges.fakes import TOKEN, Fake
+from paddock.control.forge_local import Local
+from paddock.control.plane import Control
 from paddock.forges.base import Forge
 from paddock.forges.conformance import SECRET
 from paddock.forges.connect import Place, connect
 from paddock.forges.quota import Quota
+from paddock.store.conformance.bench import Bench, done, report
 from support.pagure import Pagure, signed
 from support.repos import Repo
 
@@ -57,6 +61,52 @@ class FakeBench:
 
     def webhook(self, number: str) -> tuple[dict[str, str], bytes]:
         return self.fake.webhook(number, SECRET)
+
+
+class LocalBench:
+    """A project without a forge: changes are opened by a played agent, and people decide in Paddock."""
+
+    base = "main"
+    remote = False
+
+    def __init__(self, control: Control) -> None:
+        self._control, self._bench = control, Bench(control.store)
+        self.forge: Forge = Local(control, "p")
+        self.stranger: Forge = self.forge
+        self._who = ("", "")
+
+    async def push(self, branch: str, content: str) -> str:  # noqa: ARG002
+        if not self._who[0]:
+            await self._bench.project()
+            self._who = await self._bench.agent("a")
+        if (found := await self.forge.find(branch)) is not None:
+            return found.head
+        await self._bench.submit({"id": "x", "kind": "command", "payload": {"argv": ["true"]}})
+        job = (await self._bench.beat(self._who, 1)).granted[0]
+        change = msgspec.structs.replace(report(job), branch=branch)
+        await self._bench.beat(self._who, 0, done(job, change=change))
+        return change.head
+
+    async def approve(self, number: str) -> str:
+        await self._control.store.decide(number, "anna", "approve", "", now())
+        return "anna"
+
+    async def object(self, number: str) -> str:
+        raise NotImplementedError(number)
+
+    async def comments(self, number: str) -> list[str]:
+        job = (await self._control.store.change(number)).job
+        rows = await self._control.store.journal(0, job, 999)
+        return [str(row.data["note"]) for row in rows if row.type == "change.comment"]
+
+    async def issues(self) -> list[str]:
+        return []
+
+    async def colour(self, number: str, head: str) -> str:
+        raise NotImplementedError(number + head)
+
+    def webhook(self, number: str) -> tuple[dict[str, str], bytes]:
+        raise NotImplementedError(number)
 
 
 class PagureBench:

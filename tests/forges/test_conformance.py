@@ -1,12 +1,16 @@
 """The shipped suite against every driver there is."""
 
+from pathlib import Path
+
 import pytest
 
-from forges.benches import FakeBench, PagureBench
+from forges.benches import FakeBench, LocalBench, PagureBench
 from forges.fakes import SHAPES, Fake
+from paddock.control.plane import Control
 from paddock.forges.conformance import CHECKS, Check
 from paddock.forges.link import new_client
 from support.pagure import Pagure
+from support.signers import signer_of
 
 
 @pytest.mark.parametrize("kind", SHAPES)
@@ -19,6 +23,16 @@ async def test_recorded_shapes(kind: str) -> None:
                 await check(bench)
             assert fake.violations == []
             assert set(fake.calls) == {shape.name for shape in SHAPES[kind]}
+
+
+async def test_local(tmp_path: Path) -> None:
+    control = await Control.open(tmp_path, signer=signer_of(tmp_path))
+    try:
+        bench = LocalBench(control)
+        for check in CHECKS:
+            await check(bench)
+    finally:
+        await control.close()
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

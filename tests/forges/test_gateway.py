@@ -13,6 +13,7 @@ from paddock.control import forges
 from paddock.control.forge_work import HOLD_MS, Desk
 from paddock.control.plane import Control
 from paddock.core.errors import BadInput
+from paddock.core.reviewing import parse
 from paddock.core.states import ChangeState, JobState
 from paddock.forges.conformance import SECRET
 from paddock.forges.errors import BadWebhook, ForgeDenied
@@ -20,6 +21,7 @@ from paddock.forges.link import new_client
 from paddock.store.conformance.bench import Bench, done, report
 from paddock.store.forging import Intent
 from paddock.store.records import Change, Granted
+from paddock.store.reviews import FindingFilter
 from support.signers import signer_of
 
 PEOPLE = {"octocat": "anna", "paddock": "robot"}
@@ -309,7 +311,29 @@ async def test_one_question_looks_at_all_changes(tmp_path: Path) -> None:
         assert (await play.control.store.forge_quotas())[row.account]["saved"] >= 1
 
 
-async def test_findings_are_filed_once_and_others_troubles_are_told(tmp_path: Path) -> None:
+async def test_findings_are_filed_as_issues_once(tmp_path: Path) -> None:
+    async with playing(tmp_path, "gitlab") as play:
+        await play.start(checks=False)
+        rules = parse({"tools": [{"name": "lens", "argv": ["lens"]}], "gate": "critical"})
+        await play.control.store.set_review_rules("p", rules, "anna", play.now)
+        change = await play.change()
+        review = await play.take("review.run")
+        bad = {"reviewer": "lens", "rule": "bad", "path": "a.py", "line": 3, "severity": "low", "context": "x"}
+        told = {"commit": change.head, "reviewers": [{"name": "lens", "ran": True}], "findings": [bad]}
+        await play.bench.beat(play.who, 0, done(review, result=told), now=play.now)
+        [found] = await play.control.store.findings_listed(FindingFilter(change=change.id))
+        await play.work()
+        assert "`lens/bad`, `a.py:3`" in play.fake.pulls[0]["body"]
+        for _ in range(2):
+            await forges.file_finding(play.control, found.id[:8], {"by": "anna"})
+            await play.work()
+        [issue] = play.fake.issues
+        assert found.id in issue["body"] and "lens/bad" in issue["title"]
+        filed = await forges.file_finding(play.control, found.id, {"by": "anna"})
+        assert (filed["done"], filed["url"]) == (True, issue["web_url"]) and "finding.filed" in await play.types()
+
+
+async def test_troubles_are_told_without_secrets(tmp_path: Path) -> None:
     async with playing(tmp_path, "forgejo") as play:
         await play.start(checks=False)
         change = await play.change()

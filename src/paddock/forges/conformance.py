@@ -82,6 +82,8 @@ async def opens_anew_what_was_closed(bench: Bench) -> None:
 
 
 async def follows_the_branch(bench: Bench) -> None:
+    if not bench.remote:
+        return
     first, _ = await _open(bench, "paddock/moves")
     head = await bench.push("paddock/moves", "two\n")
     assert (await bench.forge.show(first.number)).head == head
