@@ -107,8 +107,10 @@ def main() -> None:
     from pagure.flask_app import create_app
     from werkzeug.serving import make_server
 
-    server = make_server("127.0.0.1", PORT, create_app(), processes=8)
+    server = make_server("127.0.0.1", PORT, create_app(), threaded=True)
     print(json.dumps(tokens), flush=True)
+    # Nobody reads on; what Pagure still has to say goes to the log.
+    os.dup2(2, 1)
     server.serve_forever()
 
 
