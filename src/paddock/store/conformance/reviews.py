@@ -1,5 +1,6 @@
 """Reviews: a ledger that knows findings again, rounds of mending that end, heads that move under a fence."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from paddock.core.errors import Conflict, NotFound, Refused
@@ -20,12 +21,13 @@ BAD = {"reviewer": "lens", "rule": "bad", "path": "a.py", "line": 3, "severity":
 class Reviewed(Bench):
     """A bench whose project has its changes reviewed, with one change by agent `w` and a reviewing agent `r`."""
 
-    async def begin(self, **rules: Any) -> str:
+    async def begin(self, budget: Mapping[str, Any] | None = None, **rules: Any) -> str:
         """Opens the change; returns its id."""
         await self.project()
         self.w, self.r = await self.agent("w"), await self.agent("r")
         await self.store.set_review_rules("p", _rules(**rules), "ann", NOW)
-        ids = await self.submit({"id": "x", "kind": "command", "payload": {"argv": ["true"]}})
+        more = {"budget": budget} if budget else {}
+        ids = await self.submit({"id": "x", "kind": "command", "payload": {"argv": ["true"]}, **more})
         author = (await self.beat(self.w, 1)).granted[0]
         await self.beat(self.w, 0, done(author, change=report(author)))
         return (await self.store.change(ids["x"])).id

@@ -9,7 +9,8 @@ from paddock.core.money import MICRO
 from paddock.core.states import JobState
 from paddock.core.usage import Prices, parse_prices
 from paddock.store.base import Store
-from paddock.store.conformance.bench import NOW, Bench, Check, done, report
+from paddock.store.conformance.bench import LANES, NOW, Bench, Check, done, report
+from paddock.store.conformance.reviews import BAD, WAYS, Reviewed
 from paddock.store.records import Granted
 from paddock.wire.messages import Held
 
@@ -131,7 +132,7 @@ async def stops_what_never_arrives(store: Store) -> None:
     assert job.id == ids["z"]
 
 
-async def counts_a_fix_for_its_job(store: Store) -> None:
+async def counts_a_merge_beside_what_it_cost(store: Store) -> None:
     purse = Purse(store)
     await purse.begin()
     ids = await purse.add("x", budget={"money": "1.50"})
@@ -145,6 +146,17 @@ async def counts_a_fix_for_its_job(store: Store) -> None:
     found = await store.spent(0, NOW)
     assert (found.merged, found.told) == ({"p": 1}, {("p", "command"): 1})
     assert (await store.job(ids["x"])).state is JobState.DONE
+
+
+async def reserves_for_a_fix_what_its_job_has_left(store: Store) -> None:
+    bench = Reviewed(store)
+    change = await bench.begin(budget={"money": "1.50"})
+    # The author told nothing: all that was reserved for it counts, and nothing is left for a fix.
+    await bench.look(change, BAD)
+    assert (await bench.beat(bench.r, 5, lanes=(*LANES, *WAYS))).granted == ()
+    fix = next(job for job in await store.serving(change) if job.kind == "change.fix")
+    assert (fix.state, fix.reason) == (JobState.PARKED, "its budget: 1.50 USD were spent on it, 1.50 USD may be")
+    assert fix.name in (await store.change(change)).reason
 
 
 async def waits_for_a_limit_and_goes_on(store: Store) -> None:
@@ -195,7 +207,8 @@ CHECKS: tuple[Check, ...] = (
     reserves_settles_and_releases,
     learns_what_a_kind_costs,
     stops_what_never_arrives,
-    counts_a_fix_for_its_job,
+    counts_a_merge_beside_what_it_cost,
+    reserves_for_a_fix_what_its_job_has_left,
     waits_for_a_limit_and_goes_on,
     never_reserves_twice,
     prices_are_the_fleets_and_a_projects,

@@ -107,7 +107,7 @@ def _claim(work: Work, given: BeatIn, want: int) -> list[Granted]:
         chosen = _one_each(heads)[:want]
     if not chosen:
         return []
-    granted = _grant(work, given, chosen, spending.metered(lanes))
+    granted = _grant(work, given, chosen, spending.metered(work.tx, lanes))
     if not granted:
         return []
     if any(job.kind == merging.KIND for job in granted):

@@ -24,15 +24,19 @@ class Moments:
     merge: int
 
 
-def metered(lanes: Sequence[tuple[str, list[Row]]]) -> dict[str, str]:
+def metered(tx: Tx, lanes: Sequence[tuple[str, list[Row]]]) -> dict[str, str]:
     """Those heads of lanes that may not cost more than something: job → lane."""
-    return {
+    found = {
         row["id"]: lane
         for lane, rows in lanes
         if any(row["metered"] for row in rows) and kinds.get(matching.parse_lane(lane)[1]).spends
         for row in rows
         if row["metered"]
     }
+    if not found or tx.value("any_metered"):
+        return found
+    # Budgets of time alone bound no job's cost.
+    return {row["id"]: found[row["id"]] for row in tx.all("capped", ids=to_json(list(found)))}
 
 
 def grant(work: Work, given: BeatIn, chosen: Sequence[str], of_lane: Mapping[str, str]) -> list[Granted]:

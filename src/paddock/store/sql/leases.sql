@@ -6,8 +6,7 @@ SELECT * FROM jobs WHERE id = :id;
 -- Whether anything is limited or paused, and whether it may cost no more than something, is told along.
 -- name: lane_heads
 SELECT id, urgency, exclusive, EXISTS (SELECT 1 FROM limits) AS held,
-    budget <> '{}' OR EXISTS (SELECT 1 FROM budgets WHERE money_day + money_merge + money_job + tokens_day + tokens_merge
-        + tokens_job > 0) AS metered
+    budget <> '{}' OR EXISTS (SELECT 1 FROM budgets) AS metered
 FROM jobs
 WHERE state IN ('ready', 'changes_requested') AND lane = :lane AND not_before <= :now
     AND (exclusive IS NULL OR NOT EXISTS (

@@ -10,6 +10,12 @@ ORDER BY project DESC;
 -- name: any_metered
 SELECT count(*) FROM budgets WHERE money_day + money_merge + money_job + tokens_day + tokens_merge + tokens_job > 0;
 
+-- name: budget_of_author
+SELECT jobs.budget FROM changes JOIN jobs ON jobs.id = changes.job WHERE changes.id = :change;
+
+-- name: capped
+SELECT id FROM jobs WHERE id IN (SELECT value FROM json_each(:ids)) AND budget <> '{}';
+
 -- name: charged_in_project
 SELECT CAST(coalesce(sum(charged_money), 0) AS INTEGER) AS money,
     CAST(coalesce(sum(charged_tokens), 0) AS INTEGER) AS tokens, min(at) AS oldest
