@@ -68,6 +68,7 @@ FIELDS: Mapping[str, str] = {
     "Scope.untrusted": "it reads what outsiders wrote: issues, pull requests, the web",
     "Scope.public": "all it is given is public already, its repository too",
     "Scope.degraded": "it may run where no host can contain it, if the host's policy says so too",
+    "Scope.warrant": "a customer's own signature over the job; `paddock sign` writes it",
     "Files.write": "patterns relative to the worktree's top",
     "Files.deny": "patterns of paths that it may not write even so",
 }

@@ -74,7 +74,7 @@ def test_each_fault_has_its_code_and_leaves_no_trace(untouched: Journal, code: s
 
 def test_every_code_is_in_the_table_and_the_rest_is_given_elsewhere() -> None:
     elsewhere = {"replayed", "over_capacity", "draining", "policy_quiet_hours", "not_licensed", "GRACE_EXHAUSTED"}
-    elsewhere |= {"secret_missing", "above_maximum"}
+    elsewhere |= {"secret_missing", "above_maximum", "unwarranted"}
     assert {code for code, _ in CASES} | elsewhere == set(REFUSALS)
 
 

@@ -13,7 +13,7 @@ import pytest
 from paddock.core.job import Files, Scope
 from paddock.signer.bounds import Limit
 from paddock.signer.folder import Folder, read_ring
-from paddock.signer.office import Office
+from paddock.signer.office import Office, _Body
 from paddock.wire import rotation
 from paddock.wire.envelope import Envelope, EnvelopeError, Signature, seal
 from paddock.wire.keys import BadKey, Signer
@@ -45,6 +45,7 @@ files = ["src/**", "docs/*.md"]
 commands = [["ruff", "***"], ["pytest", "***"]]
 hosts = ["pypi.org:443", "**.example.org:443"]
 wall_seconds = 600
+secrets = ["CI_*"]
 start_seconds = 900
 degraded = false
 [project.shop-small]
@@ -117,6 +118,8 @@ def scoped(*write: str, **more: Any) -> Scope:
         ({"scope": scoped(hosts=("pypi.org:8080",))}, "hosts"),
         ({"scope": scoped(hosts=("evil.test:443",))}, "hosts: evil.test:443"),
         ({"scope": scoped(degraded=True)}, "degraded"),
+        ({"scope": scoped(secrets=("DEPLOY",))}, "secrets: DEPLOY"),
+        ({"scope": scoped(secrets=("CI_TOKEN",))}, ""),
         ({"payload": {"argv": ["sh", "-c", "ruff"]}}, "commands: sh -c ruff"),
         ({"kind": "test.run", "payload": {"commit": "c", "checks": [["pytest"], ["curl", "x"]]}}, "commands: curl x"),
         ({"kind": "test.run", "payload": {"commit": "c", "checks": [["pytest"]]}, "scope": Scope()}, ""),
@@ -143,6 +146,10 @@ def test_of_several_orders_those_inside_are_signed_together(desk: Desk) -> None:
     assert len(msgspec.json.decode(told.manifest, type=Manifest).digests) == 2
     assert desk.ask(Orders("a1", (b'{"v":1}', b"\xff", b"[" * 10_000))).refused[2][0] == 2
     assert desk.jobs().sig == b""
+
+
+def test_the_signer_reads_every_field_of_an_order() -> None:
+    assert _Body.__struct_fields__ == JobOrder.__struct_fields__
 
 
 def test_nothing_but_what_its_purpose_promises_is_signed(desk: Desk) -> None:

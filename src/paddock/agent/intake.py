@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from paddock.agent import warrants
 from paddock.agent.journal import Journal
 from paddock.agent.policy import Judge, LocalPolicy
 from paddock.agent.secrets import lend
@@ -34,6 +35,7 @@ REFUSALS: Mapping[str, str] = {
     "draining": "the agent is shutting down",
     "bad_payload": "the payload does not fit its kind",
     "out_of_scope": "its scope does not cover what it asks for, or cannot be held here",
+    "unwarranted": "this host asks for a customer's signature over the job, and it has none that holds",
     "above_maximum": "the control plane's signer has not signed it: it asks for more than the maximum scope there",
     "policy_denied": "the policy of this host does not allow it; the detail names the rule",
     "policy_quiet_hours": "the policy of this host keeps these hours quiet",
@@ -150,6 +152,8 @@ class Gatekeeper:
         except BadInput as error:
             raise Refusal("out_of_scope", error.message) from None
         self._check_policy(order, judge, worktree=kind.worktree)
+        if why := warrants.against(order, self.policy.current(), self.journal, self.now()):
+            raise Refusal("unwarranted", why)
 
     def _check_policy(self, order: JobOrder, judge: Judge, *, worktree: bool) -> None:
         """Scope ∩ policy must leave enough to run with, and the host must be able to hold it."""

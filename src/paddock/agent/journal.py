@@ -24,6 +24,8 @@ CREATE TABLE IF NOT EXISTS accepted (
 );
 -- Signatures over many orders; an order without one of its own is proven by the digest of it that stands in there.
 CREATE TABLE IF NOT EXISTS manifests (id INTEGER PRIMARY KEY, exp INTEGER NOT NULL, envelope BLOB NOT NULL);
+-- Which job a customer's warrant was used for, so that no other job can use it.
+CREATE TABLE IF NOT EXISTS warrants (id TEXT PRIMARY KEY, job TEXT NOT NULL, exp INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS outbox (
     job TEXT NOT NULL, epoch INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (job, epoch)
 );
@@ -101,6 +103,12 @@ class Journal:
                 self._latest = latest
         self._outcomes -= told
 
+    def warranted(self, warrant: str, job: str, exp: int) -> str:
+        """The job that a warrant is good for: this one, unless another has used it here."""
+        with self._transaction():
+            self._db.execute("INSERT OR IGNORE INTO warrants VALUES (?, ?, ?)", (warrant, job, exp))
+        return str(self._db.execute("SELECT job FROM warrants WHERE id = ?", (warrant,)).fetchone()[0])
+
     def put(self, outcomes: Sequence[Outcome]) -> None:
         """Puts outcomes into the outbox. The first word on an attempt stands."""
         if not outcomes:
@@ -147,6 +155,7 @@ class Journal:
         old = (time.time_ns() // 1_000_000 - KEEP_MS,)
         self._db.execute("DELETE FROM accepted WHERE exp < ?", old)
         self._db.execute("DELETE FROM manifests WHERE exp < ?", old)
+        self._db.execute("DELETE FROM warrants WHERE exp < ?", old)
 
     def close(self) -> None:
         """Closes the file."""

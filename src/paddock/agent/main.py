@@ -248,6 +248,8 @@ class Agent:
         able = (kind for kind in (*INSTANT, *RUNNERS) if contains or not KINDS[kind].worktree)
         if not allowed.agents:
             able = (kind for kind in able if kind != CODING)
+        if allowed.customer_keys:  # what the control plane submits itself, no customer has signed
+            able = (kind for kind in able if not KINDS[kind].system)
         wanted = self._config.kinds or tuple(KINDS)
         return tuple(kind for kind in able if kind in wanted and kind in allowed.kinds)
 

@@ -36,6 +36,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "Work": {
         "project": "add, list, pause, resume or weigh repositories",
         "submit": "submit jobs from a file or from flags",
+        "sign": "sign jobs with a key of your own, which no control plane has",
         "jobs": "list jobs, or cancel, retry, park or prioritise many",
         "job": "show, explain, follow, cancel or retry one job",
         "schedule": "submit batches again and again",

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from paddock.control import offer
 from paddock.control.dispatch import announce
 from paddock.control.plane import PROJECTS, WORK, Control
-from paddock.core import matching
+from paddock.core import kinds, matching
 from paddock.core.errors import BadInput
 from paddock.core.job import Batch, Job, parse_batch, settle
 from paddock.core.scope import check_rule
 from paddock.store.records import Project, Submission, Submitted
+from paddock.wire import warrant
+from paddock.wire.envelope import EnvelopeError
+from paddock.wire.messages import Base
 
 # What an order to an agent has room for.
 MAX_BRANCH = 128
@@ -29,6 +32,7 @@ async def submit_batch(control: Control, batch: Batch) -> dict[str, object]:
     """The same for a batch that is parsed already."""
     settled = settle(batch)
     check_accepted(control, batch.project, settled)
+    check_warrants(control, batch.project, settled)
     opens = batch.opens_after
     submission = Submission(
         project=batch.project,
@@ -95,6 +99,22 @@ def check_accepted(control: Control, project_name: str, jobs: Sequence[Job]) -> 
             f"job {asking!r} names tests to accept, but project {project.name!r} has no checks that would run them",
             hint="`paddock project add --check` sets them",
         )
+
+
+def check_warrants(control: Control, project_name: str, jobs: Sequence[Job]) -> None:
+    """Raises: BadInput for a job that is not what its warrant says; whose warrant it is, only agents know."""
+    project = control.projects.get(project_name)
+    for at, job in enumerate(jobs):
+        if not job.scope.warrant or project is None:
+            continue
+        base = Base(repo=project.repo, branch=project.branch) if kinds.get(job.kind).worktree else None
+        try:
+            other = warrant.job_differs(warrant.claimed(job.scope.warrant), job, project_name, base)
+        except EnvelopeError as error:
+            raise BadInput(f"job {job.name!r}: {error.message}", where=f"jobs[{at}].scope.warrant") from None
+        if other:
+            hint = "sign it anew with `paddock sign`"
+            raise BadInput(f"job {job.name!r}: its {other} is not what was signed", hint=hint, where=f"jobs[{at}]")
 
 
 async def add_project(control: Control, raw: object) -> Project:

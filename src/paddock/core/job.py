@@ -59,6 +59,8 @@ class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     public: bool = False
     # Whether it may run where no host can contain it; the host's policy must say so as well.
     degraded: bool = False
+    # What a customer's own key has signed of the job; `paddock sign` makes it.
+    warrant: Annotated[str, Meta(max_length=100_000)] = ""
 
 
 class JobBudget(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

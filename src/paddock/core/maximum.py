@@ -36,6 +36,8 @@ class Bounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     commands: tuple[tuple[str, ...], ...] | None = None
     # Rules for hosts that a job may reach; None: any host.
     hosts: tuple[str, ...] | None = None
+    # Names of secrets that a job may be given, `*` for any text.
+    secrets: tuple[str, ...] = ("*",)
     wall_seconds: Seconds = 86_400
     # Whether a job may say that it runs without a box where no host can contain it.
     degraded: bool = True
@@ -94,10 +96,7 @@ def beyond(asked: Asked, project: str, maximum: Maximum) -> str:
 
 def _reasons(asked: Asked, bounds: Bounds) -> Iterator[str]:
     own = asked.scope
-    if asked.kind not in bounds.kinds:
-        yield f"kinds: {asked.kind} jobs are not signed"
-    if asked.repo and not any(_fits(asked.repo, pattern) for pattern in bounds.repositories):
-        yield f"repositories: {asked.repo} is none of them"
+    yield from _names(asked, bounds)
     for pattern in own.files.write if asked.kind not in _PUBLISH_NOTHING else ():
         if not any(covers(wide, pattern) for wide in bounds.files):
             yield f"files: {pattern} reaches beyond {', '.join(bounds.files)[:200]}"
@@ -109,6 +108,16 @@ def _reasons(asked: Asked, bounds: Bounds) -> Iterator[str]:
         yield f"wall_seconds: {asked.wall_seconds} is more than {bounds.wall_seconds}"
     if own.degraded and not bounds.degraded:
         yield "degraded: no job may run without a box"
+
+
+def _names(asked: Asked, bounds: Bounds) -> Iterator[str]:
+    if asked.kind not in bounds.kinds:
+        yield f"kinds: {asked.kind} jobs are not signed"
+    if asked.repo and not any(_fits(asked.repo, pattern) for pattern in bounds.repositories):
+        yield f"repositories: {asked.repo} is none of them"
+    for name in asked.scope.secrets:
+        if not any(_fits(name, pattern) for pattern in bounds.secrets):
+            yield f"secrets: {name} is none of them"
 
 
 def _commands(asked: Asked, rules: tuple[tuple[str, ...], ...]) -> Iterator[str]:

@@ -19,6 +19,8 @@ MAX_BYTES = 256 << 10
 _OF_THE_BOX = frozenset({"proc", "dev", "sys", "tmp", "usr", "workspace", "paddock"})
 # Folders of which a box has its own, and that may be lent in part.
 _IN_PART = frozenset({"/etc", "/var", "/run", "/bin", "/sbin", "/lib", "/lib64"})
+# 32 bytes in base64.
+_KEY = re.compile(r"[A-Za-z0-9+/]{43}=\Z")
 _QUIET = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)\Z")
 
 Positive = Annotated[int, Meta(ge=1, le=1 << 40)]
@@ -75,6 +77,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     allow_degraded: bool = False
     # Whether a job may have private data, untrusted input and open egress at once without a person's approval.
     allow_trifecta: bool = False
+    # Public keys of customers, in base64: jobs are taken only that one of them has signed. None: no job needs that.
+    customer_keys: tuple[str, ...] = ()
     # Whether such a job runs without its open egress, instead of being refused.
     narrow_trifecta: bool = False
 
@@ -118,6 +122,15 @@ def _check(policy: Policy, where: str) -> None:
     secrets.check(policy.secrets, f"{where}: secrets")
     coding_agents.check(policy.agents, policy.secrets, f"{where}: agents")
     _check_read(policy.files.read, [secret.file for secret in policy.secrets.values()], f"{where}: files.read")
+    _check_forms(policy, where)
+
+
+def _check_forms(policy: Policy, where: str) -> None:
+    for key in policy.customer_keys:
+        if not _KEY.match(key):
+            raise BadInput(
+                f"{where}: customer_keys: {key[:60]!r} is no key", hint="`paddock sign --make-key` shows one"
+            )
     for span in policy.quiet_hours:
         if not _QUIET.match(span):
             raise BadInput(f"{where}: quiet_hours: {span!r} is no span", hint="such as 22:00-06:00, in UTC")
