@@ -88,12 +88,14 @@ def test_a_limit_parks_a_run_until_it_is_over(fleet: Fleet) -> None:
     said = json.dumps(
         {"type": "result", "is_error": True, "api_error_status": 429, "result": f"usage limit reached|{over}"}
     )
-    job = fleet.run(["sh", "-c", f"echo '{said}'; exit 1"], id="limited", project="limited", max_attempts=1)
+    job = fleet.run(
+        ["sh", "-c", f"echo '{said}'; exit 1"], id="limited", project="limited", max_attempts=1, budget={"money": 5}
+    )
     found = fleet.until(job, "ready", "failed")
     assert (found["state"], found["attempt"], found["waits"]) == ("ready", 0, 1)
     assert over * 1_000 <= found["not_before"] < (over + 60) * 1_000
     assert "it goes on by itself at" in fleet.cli("job", "why", "limited").stdout
-    # It told nothing of what it used, so what was reserved for it counts: all there was.
+    # It told nothing of what it used, so what was reserved for it counts.
     assert cost(fleet, "limited") == 5.0
     waits = submit(fleet, "limited", "true", "waits")
     assert "5.00 USD were spent within a day, 5.00 USD may be" in fleet.cli("job", "why", waits).stdout
