@@ -20,6 +20,8 @@ DANGEROUS = {
     "/v1/anomalies/{ref}/resolve",
     "/v1/keys/end",
     "/v1/keys/rotate",
+    "/v1/secrets/{project}/{ref}",
+    "/v1/secrets/{project}/{ref}/remove",
     "/v1/agents/{ref}/terminate",
     "/v1/people",
     "/v1/people/{ref}/role",
