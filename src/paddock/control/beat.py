@@ -130,7 +130,9 @@ async def _answer(control: Control, agent: Presence, given: Beat, chance: float)
 async def _say(control: Control, agent: Presence, given: Beat, out: BeatOut | None, told: list[Fate]) -> words.Words:
     """What the answer has to say that must be signed."""
     standing, agent.standing_due = anomalies.order(control, agent) if agent.standing_due else None, False
-    said = await words.signed(control, agent, out.granted if out else (), _directive(agent, given, out, told), standing)
+    granted, directive = out.granted if out else (), _directive(agent, given, out, told)
+    ahead = offer.signing(control, agent, granted) if granted and not directive and standing is None else None
+    said = await (asyncio.shield(ahead) if ahead else words.signed(control, agent, granted, directive, standing))
     if standing is not None and said.standing is None:
         agent.standing_due = True
     if said.refused:

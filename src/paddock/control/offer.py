@@ -1,9 +1,9 @@
 """A few jobs that come while an agent is known to be idle are granted to it in the transaction that stores them.
 
 The agent is woken while they are on their way to the disk and its beat finds the lease, so that one commit stands
-between a job and its order where there were two. An agent that does not come gets nothing: the reaper takes the lease
-back. Only a control plane that is alone on its store does so, for another replica may have heard the beat that this
-one waits for.
+between a job and its order where there were two; the order is signed meanwhile. An agent that does not come gets
+nothing: the reaper takes the lease back. Only a control plane that is alone on its store does so, for another replica
+may have heard the beat that this one waits for.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ import msgspec
 from paddock.control.dispatch import fits
 from paddock.control.plane import Control
 from paddock.control.presence import Presence
+from paddock.control.words import Words, signed
 from paddock.store.records import BeatIn, Granted
 from paddock.wire.messages import Beat
 
@@ -22,7 +23,7 @@ from paddock.wire.messages import Beat
 PATIENCE_MS = 1_500
 
 
-@dataclass(frozen=True)
+@dataclass
 class Offer:
     """What the next beat of an agent will find; `until` is epoch milliseconds."""
 
@@ -33,6 +34,8 @@ class Offer:
     others: int
     # The leases, once they are on disk; the store decides what they are.
     granted: asyncio.Future[tuple[Granted, ...]]
+    # Leases whose orders are being signed before they are on disk, and those orders.
+    ready: tuple[tuple[Granted, ...], asyncio.Task[Words]] | None = None
 
 
 def find(control: Control, lanes: Mapping[str, int]) -> Offer | None:
@@ -80,6 +83,18 @@ async def taken(control: Control, given: Beat) -> tuple[Granted, ...] | None:
     if given.outcomes or given.held or given.draining or given.hello is not None or found.others:
         return None
     return await found.granted or None
+
+
+def call(control: Control, found: Offer, granted: tuple[Granted, ...]) -> None:
+    """Calls the agent, as only the commit is still to come, and has its orders signed meanwhile."""
+    control.bus.wake([found.ahead.agent])
+    found.ready = granted, asyncio.ensure_future(signed(control, found.agent, granted))
+
+
+def signing(control: Control, agent: Presence, granted: tuple[Granted, ...]) -> asyncio.Task[Words] | None:
+    """The orders of just these leases, where they were signed ahead."""
+    found = control.offers.get(agent.agent)
+    return found.ready[1] if found is not None and found.ready is not None and found.ready[0] is granted else None
 
 
 async def recall(control: Control, now: int) -> None:

@@ -11,7 +11,7 @@ from paddock.core import kinds, matching
 from paddock.core.errors import BadInput
 from paddock.core.job import Batch, Job, parse_batch, settle
 from paddock.core.scope import check_rule
-from paddock.store.records import Project, Submission, Submitted
+from paddock.store.records import Granted, Project, Submission, Submitted
 from paddock.wire import warrant
 from paddock.wire.envelope import EnvelopeError
 from paddock.wire.messages import Base
@@ -76,10 +76,10 @@ async def _store(control: Control, submission: Submission, now: int, offered: of
     """Stores the batch; an agent it is offered to is called while the commit is on its way to the disk."""
     if offered is None:
         return await control.store.submit(submission, now)
-    loop, agents = asyncio.get_running_loop(), [offered.ahead.agent]
+    loop = asyncio.get_running_loop()
 
-    def call() -> None:
-        loop.call_soon_threadsafe(control.bus.wake, agents)
+    def call(granted: tuple[Granted, ...]) -> None:
+        loop.call_soon_threadsafe(offer.call, control, offered, granted)
 
     return await control.store.submit(submission, now, offered.ahead, call)
 

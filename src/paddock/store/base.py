@@ -26,6 +26,7 @@ from paddock.store.records import (
     Decision,
     Event,
     Evidence,
+    Granted,
     JobFilter,
     JobRecord,
     Project,
@@ -44,6 +45,8 @@ from paddock.wire.messages import Check
 
 # What became of an outcome: (job, epoch, code), the code empty when it stands.
 Fate = tuple[str, int, str]
+# Is told what is being granted.
+Nearly = Callable[[tuple[Granted, ...]], None]
 
 
 class Store(
@@ -100,11 +103,12 @@ class Store(
 
     # Jobs
     async def submit(
-        self, submission: Submission, now: int, ahead: BeatIn | None = None, nearly: Callable[[], None] | None = None
+        self, submission: Submission, now: int, ahead: BeatIn | None = None, nearly: Nearly | None = None
     ) -> Submitted:
         """Stores a batch whole or not at all, and grants what this beat, which has yet to come, would be granted.
 
-        `nearly` is called, in a thread of the store's, when only the commit is still to come.
+        `nearly` is called with those, in a thread of the store's, when only the commit is still to come; again, with
+        others, when that failed and everything is tried once more.
         """
 
     async def recall(self, ahead: BeatIn) -> int:

@@ -1,12 +1,12 @@
 """The contract over any engine: each method is one operation of it."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from paddock.core.errors import BadInput
 from paddock.core.gate import Verdict
 from paddock.store.anomaly_ops import AnomalyOps
-from paddock.store.base import Fate
+from paddock.store.base import Fate, Nearly
 from paddock.store.budget_ops import BudgetOps
 from paddock.store.chain_ops import ChainOps
 from paddock.store.fairness_ops import FairOps
@@ -111,12 +111,12 @@ class StoreDriver(
     # Jobs
 
     async def submit(
-        self, submission: Submission, now: int, ahead: BeatIn | None = None, nearly: Callable[[], None] | None = None
+        self, submission: Submission, now: int, ahead: BeatIn | None = None, nearly: Nearly | None = None
     ) -> Submitted:
         def op(work: Work) -> Submitted:
             made = leasing.submit(work, submission, ahead)
             if nearly is not None:
-                nearly()
+                nearly(made.ahead)
             return made
 
         return await self._write(now, op)
