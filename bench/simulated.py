@@ -65,6 +65,7 @@ def fill(tx: Tx, signer: Signer, plain: int, workers: int) -> None:
             granted="{}",
             channel="stable",
             binding="optional",
+            licence="",
         )
         tx.run(
             "start_session",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from paddock.core.effects import Merged, RecordEvidence, SendBack, effects
+from paddock.core.effects import Batched, Merged, RecordEvidence, SendBack, effects
 from paddock.core.gate import Facts, green, judge
 from paddock.core.states import ChangeState
 
@@ -76,7 +76,8 @@ def test_a_failed_check_job_says_nothing_of_the_change() -> None:
 
 def test_what_a_merge_job_does() -> None:
     payload = {"change": "c1"}
-    assert effects("change.merge", payload, "done", "", {"merged": "m"}) == [Merged(change="c1", commit="m")]
+    done = effects("change.merge", payload, "done", "", {"merged": "m"})
+    assert done == [Batched(change="c1", size=1, red=False), Merged(change="c1", commit="m")]
     [back] = effects("change.merge", payload, "failed", "conflict", {"paths": ["a.py"]})
     assert isinstance(back, SendBack) and back.state is ChangeState.CONFLICTED and "a.py" in back.reason
     assert effects("change.merge", payload, "failed", "tree_dirty", {}) == []
