@@ -46,7 +46,7 @@ class Stream:
 
     def _take(self, data: bytes) -> None:
         room = MAX_STREAM - self._taken
-        if room > 0:
+        if room >= 0 and data:
             self._waiting += data[:room]
             if len(data) > room:
                 self._waiting += b"\n[paddock: output past 16 MiB was dropped]\n"
