@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from functools import partial
 
 from paddock.core.errors import BadInput
 from paddock.core.gate import Verdict
@@ -116,7 +117,7 @@ class StoreDriver(
         def op(work: Work) -> Submitted:
             made = leasing.submit(work, submission, ahead)
             if nearly is not None:
-                nearly(made.ahead)
+                work.tx.nearly.append(partial(nearly, made.ahead))
             return made
 
         return await self._write(now, op)

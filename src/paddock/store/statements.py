@@ -3,7 +3,7 @@
 `store/sql` holds what both databases take; a driver's own `sql` folder may replace a statement by the same name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any, Protocol
@@ -13,6 +13,9 @@ Row = dict[str, Any]
 
 class Tx(Protocol):
     """Runs named statements on one connection; the engine decides what transaction they are in."""
+
+    # Called, in the engine's thread, when nothing is left but to bring the transaction to disk.
+    nearly: list[Callable[[], None]]
 
     def all(self, name: str, /, **values: Any) -> list[Row]:
         """Every row, each as a dict of its columns."""

@@ -77,6 +77,13 @@ class ThreadedEngine:
             return
 
 
+def call(nearly: list[Callable[[], None]]) -> None:
+    """Calls them all, and forgets them."""
+    for told in nearly:
+        told()
+    nearly.clear()
+
+
 def groups(queue: "SimpleQueue[T | None]", ends: int = 1) -> Iterator[list[T]]:
     """What has come since the last look, at most a group at a time, until the queue has ended so many times."""
     while ends:

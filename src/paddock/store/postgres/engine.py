@@ -19,7 +19,7 @@ from paddock.core.schedule import backoff
 from paddock.store.engine import Op, StoreUnavailable
 from paddock.store.postgres.link import Link, connect, words
 from paddock.store.postgres.tx import PostgresTx
-from paddock.store.threads import Done, Job, Queue, ThreadedEngine, groups
+from paddock.store.threads import Done, Job, Queue, ThreadedEngine, call, groups
 
 _Work = Callable[[Link, list[Job]], list[Done]]
 
@@ -59,6 +59,7 @@ class PostgresEngine(ThreadedEngine):
             with contextlib.suppress(psycopg.Error):
                 link.execute(b"ROLLBACK", prepare=False)
             raise
+        call(tx.nearly)
         try:
             link.execute(b"COMMIT", prepare=False)
             self.commits += 1
@@ -79,11 +80,13 @@ class PostgresEngine(ThreadedEngine):
         done: list[Done] = []
         for op, future in group:
             with _lost():
+                before = len(tx.nearly)
                 link.execute(b"SAVEPOINT op" if not done else b"RELEASE op; SAVEPOINT op", prepare=False)
                 try:
                     done.append((future, op(tx), None))
                 except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it
                     _raise_if_lost(error)
+                    del tx.nearly[before:]
                     link.execute(b"ROLLBACK TO op", prepare=False)
                     done.append((future, None, error))
         return done
@@ -93,6 +96,7 @@ class PostgresEngine(ThreadedEngine):
             return future, op(tx), None
         except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it
             _raise_if_lost(error)
+            tx.nearly.clear()
             with _lost():
                 link.execute(b"ROLLBACK; BEGIN", prepare=False)
             return future, None, error

@@ -1,6 +1,6 @@
 """Named statements on a PostgreSQL connection."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -21,6 +21,7 @@ class PostgresTx:
         self._sql = translated()
         # Statements that were run.
         self.ran = 0
+        self.nearly: list[Callable[[], None]] = []
 
     def _execute(self, name: str, values: Row) -> psycopg.Cursor[Row]:
         self.ran += 1

@@ -15,7 +15,7 @@ import apsw
 from paddock.store.engine import Op, StoreUnavailable
 from paddock.store.sqlite.disk import Disk
 from paddock.store.sqlite.tx import SqliteTx
-from paddock.store.threads import Done, Job, ThreadedEngine, groups
+from paddock.store.threads import Done, Job, ThreadedEngine, call, groups
 
 CHECKPOINT_PAGES = 1_000
 # Checkpoints from a second connection race with writers in SQLite before this (sqlite.org/wal.html#walresetbug).
@@ -100,9 +100,11 @@ class SqliteEngine(ThreadedEngine):
             done: list[Done] = [(future, *self._savepoint(op)) for op, future in group]
             with self.disk.commit():
                 self._writer.execute("COMMIT")
+            call(self._tx.nearly)
             self.commits += 1
             self.wrote = self._tx.ran
         except apsw.Error as error:
+            self._tx.nearly.clear()
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             unavailable = StoreUnavailable(f"the store cannot write: {error}")
@@ -111,11 +113,13 @@ class SqliteEngine(ThreadedEngine):
 
     def _savepoint(self, op: Op[Any]) -> tuple[Any, BaseException | None]:
         self._writer.execute("SAVEPOINT op")
+        before = len(self._tx.nearly)
         try:
             result = op(self._tx)
         except (apsw.IOError, apsw.FullError, apsw.CorruptError):
             raise
         except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it
+            del self._tx.nearly[before:]
             self._writer.execute("ROLLBACK TO op")
             self._writer.execute("RELEASE op")
             return None, error

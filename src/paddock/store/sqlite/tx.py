@@ -43,6 +43,7 @@ class SqliteTx:
         self._statements = _all()
         # Statements that were run.
         self.ran = 0
+        self.nearly: list[Callable[[], None]] = []
 
     def _execute(self, name: str, values: Row) -> apsw.Cursor:
         statement = self._statements[name]
