@@ -39,7 +39,7 @@ def mine(tmp_path: Path) -> Repo:
 
 
 def demo(where: Path, *words: str) -> Said:
-    return paddock(where, "demo", "--jobs", "jobs.yaml", "--json", "--agents", "2", *words)
+    return paddock(where, "demo", "--port", str(free_port()), "--jobs", "jobs.yaml", "--json", "--agents", "2", *words)
 
 
 def home_of(line: str) -> Path:
@@ -132,7 +132,7 @@ def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_takes_everything_along(tmp_path: Path, number: signal.Signals) -> None:
-    with running(tmp_path, "demo") as going:
+    with running(tmp_path, "demo", "--port", str(free_port())) as going:
         home = home_of(going.until(", home "))
         going.until("runs on")
         assert processes_of(home) != []

@@ -176,7 +176,7 @@ def _mountpoints(box: Box, sources: Sequence[Path]) -> dict[Path, Path]:
     if not sources:
         return {}
     if box.stage is None:
-        raise SandboxError(f"{sources[0]} is out of the job user's reach")
+        raise NotContained(f"this host cannot contain the job: {sources[0]} is out of the job user's reach")
     box.stage.mkdir(exist_ok=True)
     box.stage.chmod(0o711)
     points: dict[Path, Path] = {}
