@@ -171,7 +171,7 @@ async def waits_for_a_limit_and_goes_on(store: Store) -> None:
         await purse.end(job, "returned", code="rate_limited", result=said, started=now, now=now)
         stands = await store.job(ids["x"])
         if at:
-            assert stands.state is JobState.PARKED or until <= stands.not_before < until + 60_000
+            assert stands.state is JobState.PARKED or until <= stands.not_before <= until + 60_000
         now = until + 60_000
     assert (stands.state, stands.reason, stands.attempt) == (JobState.PARKED, "rate_limited 12 times", 0)
     assert (await store.retry(ids["x"], now)).waits == 0
