@@ -7,6 +7,7 @@ from urllib.parse import quote
 from paddock.forges.base import CONTEXT, Draft, Filed, Heard, Request, RequestState, Review, Said, Status
 from paddock.forges.errors import ForgeDenied, ForgeRefused, HeadMoved, NotMergeable
 from paddock.forges.link import Link
+from paddock.forges.opening import open_or_find
 from paddock.forges.shapes import Login, Shape, shaped
 from paddock.forges.signed import body_of, check_hmac, number_in
 
@@ -98,17 +99,11 @@ class GitHub:
         return next((one.request for one in shaped(found, list[_Pull]) if one.head.ref == branch), None)
 
     async def open_or_find(self, draft: Draft) -> Request:
-        found = await self.find(draft.branch)
-        if found is not None:
-            return found
+        return await open_or_find(draft, self.find, self._open)
+
+    async def _open(self, draft: Draft) -> Request:
         body = {"title": draft.title, "head": draft.branch, "base": draft.base, "body": draft.body}
-        try:
-            return shaped(await self._link.send("POST", f"{self._repo}/pulls", body), _Pull).request
-        except ForgeRefused:  # another was quicker, or it cannot be
-            found = await self.find(draft.branch)
-            if found is None:
-                raise
-            return found
+        return shaped(await self._link.send("POST", f"{self._repo}/pulls", body), _Pull).request
 
     async def show(self, number: str) -> Request:
         return shaped(await self._link.get(f"{self._repo}/pulls/{number}"), _Pull).request

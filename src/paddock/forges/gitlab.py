@@ -7,6 +7,7 @@ from urllib.parse import quote
 from paddock.forges.base import CONTEXT, Draft, Filed, Heard, Request, RequestState, Review, Status
 from paddock.forges.errors import ForgeMissing, ForgeRefused, HeadMoved, NotMergeable
 from paddock.forges.link import Link
+from paddock.forges.opening import open_or_find
 from paddock.forges.shapes import Shape, Username, shaped
 from paddock.forges.signed import body_of, check_same, number_in
 
@@ -87,22 +88,16 @@ class GitLab:
         return next((one.request for one in found if one.source_branch == branch), None)
 
     async def open_or_find(self, draft: Draft) -> Request:
-        found = await self.find(draft.branch)
-        if found is not None:
-            return found
+        return await open_or_find(draft, self.find, self._open)
+
+    async def _open(self, draft: Draft) -> Request:
         body = {
             "source_branch": draft.branch,
             "target_branch": draft.base,
             "title": draft.title,
             "description": draft.body,
         }
-        try:
-            return shaped(await self._link.send("POST", self._requests, body), _Merge).request
-        except ForgeRefused:  # another was quicker, or it cannot be
-            found = await self.find(draft.branch)
-            if found is None:
-                raise
-            return found
+        return shaped(await self._link.send("POST", self._requests, body), _Merge).request
 
     async def show(self, number: str) -> Request:
         return shaped(await self._link.get(f"{self._requests}/{number}"), _Merge).request
