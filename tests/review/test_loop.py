@@ -59,7 +59,7 @@ def test_findings_are_mended_on_the_same_branch_and_a_person_merges(fleet: Fleet
     before = fleet.api.get(f"/v1/changes/{job}")
     assert before["review"]["rounds"] == 3
     stands = review(fleet, job)
-    assert (stands["stop"], [r["fixed"] for r in stands["history"]]) == ("clean", [1, 1])
+    assert (stands["stop"], [r["fixed"] for r in stands["history"]]) == ("clean", [1, 1]), stands["reviews"]
     assert {(one["rule"], one["state"]) for one in stands["findings"]} == {("one", "fixed"), ("two", "fixed")}
     change = fleet.api.get(f"/v1/changes/{job}")
     assert change["gate"]["reasons"] == ["no person has approved it"]
