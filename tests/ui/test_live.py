@@ -167,3 +167,21 @@ def test_without_javascript_pages_still_tell(fleet: House, page: Page) -> None:
     expect(tab.get_by_role("link", name="BUG-01")).to_be_visible()
     expect(tab.get_by_role("button", name="Live")).to_have_count(0)
     context.close()
+
+
+def test_one_answer_from_the_log_in_page_reloads_nothing(fleet: House, page: Page) -> None:
+    """As when a proof of who one is changes the cookie while the page fetches itself: what it shows once would be lost."""
+    fleet.project()
+    page.goto("/jobs")
+    mark(page)
+    page.evaluate("""() => {
+        const real = fetch;
+        window.fetch = async (...what) => {
+            const answer = await real(...what);
+            window.fetch = real;
+            return Object.defineProperty(answer, "redirected", {value: true});
+        };
+    }""")
+    fleet.submit({"id": "BUG-01"})
+    expect(page.get_by_role("link", name="BUG-01")).to_be_visible()
+    assert not page.evaluate(RELOADED)

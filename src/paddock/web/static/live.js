@@ -5,7 +5,7 @@ const regions = (root) => [...root.querySelectorAll("[data-live]")];
 const shown = new Map(regions(document).map((region) => [region.dataset.live, region.outerHTML]));
 // Only this parses text as a document, and nothing of it is run: its regions are put in place of their like.
 const trusted = globalThis.trustedTypes?.createPolicy("pages", { createHTML: (text) => text }) ?? { createHTML: (text) => text };
-let source, timer, retry, busy = false, paused = false, again;
+let source, timer, retry, busy = false, paused = false, again, away = 0;
 document.documentElement.classList.add("scripted");
 
 const inUse = (region) => region.contains(document.activeElement) ||
@@ -18,7 +18,9 @@ async function refresh() {
   try {
     busy = true;
     const answer = await fetch(location.href);
-    if (answer.redirected) return location.reload();
+    // Sent to the log-in once may be a cookie that changed hands meanwhile; twice is the end of the session.
+    away = answer.redirected && away + 1;
+    if (away) return away > 1 ? location.reload() : later();
     patch(new DOMParser().parseFromString(trusted.createHTML(await answer.text()), "text/html"));
   } catch { offline.hidden = false; } finally { busy = false; }
 }
