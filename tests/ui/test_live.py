@@ -170,7 +170,7 @@ def test_without_javascript_pages_still_tell(fleet: House, page: Page) -> None:
 
 
 def test_one_answer_from_the_log_in_page_reloads_nothing(fleet: House, page: Page) -> None:
-    """As when a proof of who one is changes the cookie while the page fetches itself: what it shows once would be lost."""
+    """As when a proof of who one is changes the cookie meanwhile: what the page shows once would be lost."""
     fleet.project()
     page.goto("/jobs")
     mark(page)
