@@ -140,7 +140,7 @@ def _wait_refused(attacked: Attacked, job: str, code: str) -> None:
     def refused() -> bool:
         return any(attempt["code"] == code for attempt in attacked.fleet.job(job)["attempts"])
 
-    wait_until(refused, 20, what=f"an attempt refused as {code}")
+    wait_until(refused, what=f"an attempt refused as {code}")
 
 
 def _nothing_ran(attacked: Attacked, job: str, code: str) -> None:

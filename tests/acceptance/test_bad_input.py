@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.fleet import PADDOCK, Fleet
+from support.fleet import PADDOCK, PATIENCE, Fleet
 from support.places import free_port
 
 
@@ -69,7 +69,7 @@ def test_what_is_not_there_is_named(steady: Fleet) -> None:
 
 
 def serve(*words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([*PADDOCK, "serve", *words], capture_output=True, text=True, timeout=30)
+    return subprocess.run([*PADDOCK, "serve", *words], capture_output=True, text=True, timeout=PATIENCE)
 
 
 def test_a_port_in_use(steady: Fleet, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_an_address_that_others_reach_is_refused(tmp_path: Path, host: str) -> N
 def run(state: Path, server: str, **env: str) -> "subprocess.CompletedProcess[str]":
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PADDOCK_")}
     words = ["run", "--name", "x", "--state", str(state), "--work", str(state / "work"), "--server", server]
-    return subprocess.run([*PADDOCK, *words], env={**clean, **env}, capture_output=True, text=True, timeout=60)
+    return subprocess.run([*PADDOCK, *words], env={**clean, **env}, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def test_an_agent_without_a_token(steady: Fleet, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from support.fleet import Fleet, alive_with
+from support.fleet import PATIENCE, Fleet, alive_with
 from support.repos import make_repo
 from support.wait import wait_until
 
@@ -73,7 +73,7 @@ def test_a_run_past_its_time_is_ended_with_its_whole_group(steady: Fleet) -> Non
 def test_a_megabyte_of_output_comes_whole_while_it_runs(steady: Fleet) -> None:
     script = "yes 0123456789abcde | head -c 1048576; echo; echo THE-END"
     job = steady.run(["sh", "-c", f"{script}; while ! test -e /nothing; do sleep 0.1; done"], id="loud", timeout=60)
-    wait_until(lambda: b"THE-END" in steady.log(job, offset=1_000_000), 30, what="the end of the output")
+    wait_until(lambda: b"THE-END" in steady.log(job, offset=1_000_000), what="the end of the output")
     assert steady.job(job)["state"] == "leased"
     steady.api.post(f"/v1/jobs/{job}/cancel", {})
     steady.until(job, "cancelled")
@@ -122,7 +122,6 @@ def test_of_two_changes_that_conflict_the_second_is_done_again_on_the_new_base(s
     steady.approve(ids["right"])
     shown = wait_until(
         lambda: (j := steady.job(ids["right"]))["change"] not in (first, None) and j["state"] == "in_review" and j,
-        30,
         what="a second change",
     )
     assert isinstance(shown, dict)
@@ -151,7 +150,7 @@ def test_a_merge_onto_a_dirty_checkout_waits_and_loses_nothing(steady: Fleet) ->
     mine = repo.path / "mine.txt"
     mine.write_text("not committed\n")
     steady.approve(job)
-    told = wait_until(lambda: "tree_dirty" in (w := steady.api.get(f"/v1/jobs/{job}/why")["summary"]) and w, 30)
+    told = wait_until(lambda: "tree_dirty" in (w := steady.api.get(f"/v1/jobs/{job}/why")["summary"]) and w)
     assert "merge-desk" in str(told)
     assert (mine.read_text(), repo.show("a.txt")) == ("not committed\n", "a")
     repo.git("checkout", "--", "mine.txt")
@@ -171,9 +170,9 @@ def test_a_killed_agents_job_is_done_once_by_another_and_its_work_is_kept(fleet:
     assert [(lost["state"], lost["epoch"]), (done["state"], done["epoch"])] == [("lost", 1), ("done", 2)]
     assert (shown["losses"], shown["attempt"]) == (1, 1)
     fleet.agent("a1")
-    wait_until(lambda: fleet.repo.tip(f"refs/paddock/wip/{job}/1"), 20, what="the dead run's work")
+    wait_until(lambda: fleet.repo.tip(f"refs/paddock/wip/{job}/1"), what="the dead run's work")
     assert fleet.repo.show("half.txt", f"refs/paddock/wip/{job}/1") == "half"
-    wait_until(lambda: fleet.job(job)["attempts"][0]["wip_ref"], 20, what="the attempt names it")
+    wait_until(lambda: fleet.job(job)["attempts"][0]["wip_ref"], what="the attempt names it")
     fleet.approve(job)
     fleet.until(job, "done")
     assert fleet.repo.git("log", "--merges", "--format=%s").splitlines() == ["Merge one"]
@@ -187,7 +186,7 @@ def test_an_agent_that_is_told_to_end_hands_its_job_back_without_using_a_try(
     job = fleet.run(["sh", "-c", f"echo half > half.txt; {UNTIL_GO}"], max_attempts=1)
     fleet.printed(job, b"started")
     first.send(number)
-    assert first.popen.wait(20) == 0
+    assert first.popen.wait(PATIENCE) == 0
     shown = fleet.job(job)
     assert (shown["state"], shown["attempt"]) == ("ready", 0)
     assert [(a["state"], a["code"]) for a in shown["attempts"]] == [("returned", "shutdown")]
@@ -203,7 +202,7 @@ def test_a_drained_agent_finishes_and_takes_nothing_new(fleet: Fleet) -> None:
     fleet.until(job, "in_review")
     assert fleet.cli("agent", "drain", "a1").returncode == 0
     waiting = fleet.submit({"id": "next", "kind": "noop", "payload": {}})["next"]
-    why = wait_until(lambda: (w := fleet.api.get(f"/v1/jobs/{waiting}/why"))["reasons"] and w, 10)
+    why = wait_until(lambda: (w := fleet.api.get(f"/v1/jobs/{waiting}/why"))["reasons"] and w)
     assert why["reasons"] == [{"agent": "a1", "reason": "is draining"}]
     assert fleet.cli("agent", "resume", "a1").returncode == 0
     assert fleet.until(waiting)["state"] == "done"

@@ -18,11 +18,8 @@ JSON = "Content-Type: application/json"
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    before = agents_api.BODY_SECONDS
-    agents_api.BODY_SECONDS = 1
     with house(Path(tmp_path_factory.mktemp("bodies")) / "home") as made:
         yield made
-    agents_api.BODY_SECONDS = before
 
 
 def head(method: str, path: str, *fields: str) -> bytes:
@@ -51,7 +48,10 @@ def answer(link: socket.socket) -> bytes:
     return b"".join(parts)
 
 
-def test_who_does_not_end_a_body_is_let_go_and_others_are_answered(served: House) -> None:
+def test_who_does_not_end_a_body_is_let_go_and_others_are_answered(
+    served: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agents_api, "BODY_SECONDS", 1)
     begun = (JSON, "Content-Length: 1000")
     held = [connect(served, head("POST", path, *begun) + b"{") for path in ("/v1/limits", "/v1/beat") * HELD]
     for _ in range(20):

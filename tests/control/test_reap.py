@@ -31,7 +31,7 @@ async def test_a_round_that_fails_is_not_the_last(tmp_path: Path, monkeypatch: p
     reaper = Reaper(control)
     reaper.start()
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await again.wait()
     finally:
         await reaper.stop()
@@ -58,7 +58,7 @@ async def test_a_reaper_that_rests_is_drawn_near_by_a_lease(tmp_path: Path, monk
     reaper = Reaper(control)
     reaper.start()
     try:
-        async with asyncio.timeout(20):  # less than it means to rest
+        async with asyncio.timeout(60):  # less than it means to rest
             await rests.wait()
             control.note_leases("a-somebody", 1)
             await cared.wait()

@@ -22,7 +22,7 @@ from support.repos import Repo, make_repo
 from support.wait import wait_until
 
 PADDOCK = [sys.executable, "-m", "paddock.cli.main"]
-PATIENCE = 40.0
+PATIENCE = 90.0
 ENDED = ("done", "failed", "refused", "parked", "cancelled")
 
 
@@ -173,7 +173,9 @@ class Fleet:
         """The command line as a user types it, against this fleet."""
         env = {name: value for name, value in os.environ.items() if not name.startswith("PADDOCK_")}
         env |= {"PADDOCK_SERVER": self.url, "PADDOCK_HOME": str(self.home), "NO_COLOR": "1"}
-        return subprocess.run([*PADDOCK, *words], env=env, capture_output=True, text=True, timeout=60, cwd=self.folder)
+        return subprocess.run(
+            [*PADDOCK, *words], env=env, capture_output=True, text=True, timeout=PATIENCE, cwd=self.folder
+        )
 
 
 def alive_with(words: str) -> list[int]:

@@ -6,6 +6,7 @@ import json
 import shutil
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,16 @@ def certificate(folder: Path) -> Path:
         file.write((folder / "cert.pem").read_bytes())
     (folder / "cert.pem").chmod(0o644)
     return made
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Says nothing of a client that was ended while it was being answered."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class Model:
@@ -92,8 +103,7 @@ class Model:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate(folder))
         self.ca = folder / "cert.pem"

@@ -1,6 +1,8 @@
 """Places for tests: folders that other users can reach, ports that nobody holds."""
 
+import contextlib
 import os
+import random
 import shutil
 import socket
 import tempfile
@@ -30,8 +32,12 @@ def remove_tree(path: Path) -> None:
 
 
 def free_port() -> int:
-    """A TCP port on the loopback address that nobody listens at right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port on the loopback address that nobody listens at right now.
+
+    It is below those that the kernel gives to connections: one of these could be taken by whoever connects next.
+    """
+    while True:
+        port = random.SystemRandom().randrange(12_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

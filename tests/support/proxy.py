@@ -3,8 +3,10 @@
 import http.client
 import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
+
+from support.model import Server
 
 # Given path, request body and answer body; returns the answer to give, or None to hang up in place of one.
 Alter = Callable[[str, bytes, bytes], bytes | None]
@@ -27,7 +29,7 @@ class Proxy:
                     link.request("POST", self.path, body, dict(self.headers))
                     answer = link.getresponse()
                     status, told = answer.status, answer.read()
-                except OSError:  # the control plane is down: so is the way to it
+                except (OSError, http.client.HTTPException):  # the control plane is down: so is the way to it
                     self.close_connection = True
                     return
                 finally:
@@ -49,8 +51,7 @@ class Proxy:
             def log_message(self, format: str, *args: object) -> None:
                 """Says nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 

@@ -81,7 +81,7 @@ class Replicas(Fleet):
         env = {name: value for name, value in os.environ.items() if not name.startswith("PADDOCK_")}
         words = [*PADDOCK, *self.words(0), "--port", str(free_port()), *more]
         env["PADDOCK_STORE"] = store or self.store
-        done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 2, done
         assert done.stderr.startswith("paddock: ") and done.stderr.count("\n") == 1, done.stderr
         return done.stderr

@@ -7,16 +7,21 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_until(predicate: Callable[[], T], seconds: float = 10.0, *, every: float = 0.02, what: str = "") -> T:
-    """The first truthy value of `predicate`, asked every `every` seconds.
+FIRST, LONGEST, LONGER = 0.02, 0.1, 1.2
+
+
+def wait_until(predicate: Callable[[], T], seconds: float = 60.0, *, every: float = 0.0, what: str = "") -> T:
+    """The first truthy value of `predicate`, asked every `every` seconds; else less often the longer it takes.
 
     Raises: AssertionError naming `what` and the last value after `seconds`.
     """
     deadline = time.monotonic() + seconds
+    pause = every or FIRST
     while True:
         value = predicate()
         if value:
             return value
         if time.monotonic() >= deadline:
             raise AssertionError(f"not within {seconds:g} s: {what or repr(predicate)}; last seen: {value!r}")
-        time.sleep(every)
+        time.sleep(pause)
+        pause = every or min(LONGEST, pause * LONGER)

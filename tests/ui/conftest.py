@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from ui.fleet import House, house
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+# Milliseconds that a page may take on a machine that does much else.
+PATIENCE = 30_000
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -60,7 +63,7 @@ def watch(page: Page, fleet: House) -> Watch:
 def page(browser: Browser, fleet: House) -> Iterator[Page]:
     """A tab of its own whose addresses start at the control plane."""
     context = browser.new_context(base_url=fleet.url)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     yield context.new_page()
     context.close()
 

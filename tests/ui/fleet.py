@@ -25,6 +25,7 @@ from support.places import free_port
 from support.signers import signer_of
 
 T = TypeVar("T")
+PATIENCE = 60.0
 
 
 @dataclass
@@ -55,7 +56,7 @@ class House:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(up),), daemon=True)
         self._thread.start()
-        assert up.wait(20), "the control plane did not start"
+        assert up.wait(PATIENCE), "the control plane did not start"
 
     async def _serve(self, up: threading.Event) -> None:
         self.control = await Control.open(self.home, signer=signer_of(self.home))
@@ -76,13 +77,13 @@ class House:
         # Watchers' streams end with the bus; the server would wait for them.
         self.do(self.control.bus.close())
         self._server.should_exit = True
-        self._thread.join(20)
+        self._thread.join(PATIENCE)
         assert not self._thread.is_alive(), "the control plane did not stop"
         self._loop.close()
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine where the control plane runs."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
 
     def get(self, path: str) -> Any:
         """An answer of the API or of a twin."""
