@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import os
+import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,11 @@ from support import places, repos
 
 if TYPE_CHECKING:
     from support.services import Databases
+
+# Hundreds of processes import the same modules: where the environment forbids to keep them compiled, each of them
+# compiles them anew, which is half of what it does until it serves.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.hookimpl(tryfirst=True)
