@@ -2,6 +2,7 @@
 
 from playwright.sync_api import Page, expect
 
+from paddock.web.pages import PAGES
 from ui.conftest import Watch
 from ui.fleet import House
 from ui.test_deciding import open_change
@@ -185,3 +186,11 @@ def test_one_answer_from_the_log_in_page_reloads_nothing(fleet: House, page: Pag
     fleet.submit({"id": "BUG-01"})
     expect(page.get_by_role("link", name="BUG-01")).to_be_visible()
     assert not page.evaluate(RELOADED)
+
+
+def test_no_page_is_wider_than_a_phone(fleet: House, page: Page) -> None:
+    fleet.project()
+    page.set_viewport_size({"width": 360, "height": 740})
+    for path in [one.path for one in PAGES if "{" not in one.path]:
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path

@@ -7,6 +7,7 @@ from typing import Any
 from paddock.cli import args, out
 from paddock.cli.review import login_name
 from paddock.core.errors import BadInput
+from paddock.core.states import WAITS
 
 # Seconds that an action on many jobs may take.
 PATIENCE = 600.0
@@ -135,5 +136,5 @@ def _row(job: dict[str, Any]) -> list[object]:
         job["attempt"] or "",
         job["agent"],
         out.age(job["created"]),
-        job["reason"],
+        job["reason"] or WAITS.get(job["state"]),
     ]

@@ -47,6 +47,14 @@ class ChangeState(StrEnum):
 
 J, C = JobState, ChangeState
 
+# What a job waits for that has no other reason to tell.
+WAITS: dict[str, str] = {
+    J.BLOCKED: "waits for other jobs",
+    J.READY: "waits for an agent",
+    J.IN_REVIEW: "its change waits",
+    J.CHANGES_REQUESTED: "waits for an agent",
+}
+
 JOB: dict[JobState, frozenset[JobState]] = {
     J.BLOCKED: frozenset({J.READY, J.PARKED, J.CANCELLED}),
     J.READY: frozenset({J.LEASED, J.PARKED, J.CANCELLED}),

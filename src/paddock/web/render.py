@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse
 from paddock import __version__
 from paddock.core import money
 from paddock.core.people import NOBODY, Who
+from paddock.core.states import WAITS
 from paddock.web import svg
 
 HERE = Path(__file__).parent
@@ -130,7 +131,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(span=span, ago=ago, json=as_json, money=money.short)
-    environment.globals.update(link=link, svg=svg, version=__version__)
+    environment.globals.update(link=link, svg=svg, version=__version__, waits=WAITS)
     return environment
 
 
