@@ -1,15 +1,16 @@
 """The tutorial, typed as it is printed, ends as it says."""
 
-import json
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from paddock.cli.api import Api
+from paddock.core.errors import PaddockError
 from support.wait import wait_until
 
 PATIENCE = 120.0
@@ -29,6 +30,7 @@ class Reader:
             "PADDOCK_PORT": str(port),
             "PADDOCK_SERVER": f"http://127.0.0.1:{port}",
         }
+        self._api = Api(self._env["PADDOCK_SERVER"])
 
     def types(self, block: str) -> str:
         """A block of the tutorial, stopped at the first command that fails; what it printed."""
@@ -43,7 +45,7 @@ class Reader:
         assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    @contextmanager
+    @contextlib.contextmanager
     def second_terminal(self, block: str) -> Iterator[None]:
         """A block that goes on until Ctrl-C."""
         with (self._folder / "second.log").open("wb") as log:
@@ -58,20 +60,19 @@ class Reader:
             assert process.wait(PATIENCE) == 0
 
     def _says(self, state: str) -> int:
-        done = subprocess.run(["paddock", "agents", "--json"], env=self._env, capture_output=True, timeout=PATIENCE)
-        agents = json.loads(done.stdout) if done.returncode == 0 else []
-        return sum(agent["state"] == state for agent in agents)
+        with contextlib.suppress(PaddockError):
+            return sum(agent["state"] == state for agent in self._api.get("/v1/agents"))
+        return 0
 
     def waits_for_a_person(self, job: str) -> bool:
         """Whether nothing but a person stands in the way of a job's change."""
-        command = ["paddock", "gate", job, "--json"]
-        done = subprocess.run(command, env=self._env, capture_output=True, timeout=PATIENCE)
-        return bool(done.stdout) and json.loads(done.stdout)["reasons"] == ONLY_A_PERSON
+        with contextlib.suppress(PaddockError):
+            return bool(self._api.get(f"/v1/changes/{job}/gate")["reasons"] == ONLY_A_PERSON)
+        return False
 
     def is_done(self, job: str) -> bool:
         """Whether the job's work is merged."""
-        done = subprocess.run(["paddock", "job", "why", job], env=self._env, capture_output=True, timeout=PATIENCE)
-        return done.stdout.decode().strip() == f"{job} is done"
+        return bool(self._api.get(f"/v1/jobs/{job}")["state"] == "done")
 
 
 def test_the_tutorial_can_be_typed(tutorial: str, traversable_tmp: Path, free_port: int) -> None:
@@ -85,11 +86,11 @@ def test_the_tutorial_can_be_typed(tutorial: str, traversable_tmp: Path, free_po
         for block in blocks[3:7]:
             said = reader.types(block)
         assert "stock is blocked: needs total" in said
-        wait_until(lambda: reader.waits_for_a_person("total"), PATIENCE, what="checks of total", every=0.2)
+        wait_until(lambda: reader.waits_for_a_person("total"), PATIENCE, what="checks of total")
         assert "no person has approved it" in reader.types(blocks[7])
         reader.types(blocks[8])
-        wait_until(lambda: reader.waits_for_a_person("stock"), PATIENCE, what="checks of stock", every=0.2)
+        wait_until(lambda: reader.waits_for_a_person("stock"), PATIENCE, what="checks of stock")
         reader.types(blocks[9])
-        wait_until(lambda: reader.is_done("stock"), PATIENCE, what="stock merged", every=0.2)
+        wait_until(lambda: reader.is_done("stock"), PATIENCE, what="stock merged")
         said = reader.types(blocks[-1])
         assert "Merge total" in said and "Merge stock" in said and "3 passed" in said and "job.done" in said
