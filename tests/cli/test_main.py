@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.commands import PADDOCK, Said, environment, paddock
+from paddock.cli.columns import fit
 from paddock.cli.main import GROUPS
 from support.places import free_port
 
@@ -40,6 +41,8 @@ def test_every_verb_explains_itself_with_an_example(tmp_path: Path, verb: str) -
     ("words", "told"),
     [
         (["jbos"], "paddock: there is no verb 'jbos' (did you mean `paddock jobs`?)\n"),
+        (["logs"], "paddock: there is no verb 'logs' (did you mean `paddock job logs`?)\n"),
+        (["report", "--dry-run"], "paddock: no agent has run with "),
         (["xyzzy"], "paddock: there is no verb 'xyzzy' (paddock --help lists the verbs)\n"),
         (["--json"], "paddock: a verb is missing (paddock --help lists the verbs)\n"),
         (["help", "xyzzy"], "paddock: there is no verb 'xyzzy' (paddock --help lists the verbs)\n"),
@@ -136,3 +139,18 @@ def test_results_stay_apart_from_words(tmp_path: Path) -> None:
     facts = said.json()
     assert facts["containment"] in ("contained", "none")
     assert (said.code == 0) == (facts["containment"] == "contained")
+
+
+def test_tables_break_no_word_and_leave_spare_columns_out_where_there_is_no_room() -> None:
+    rows = [
+        ("JOB", "KIND", "LABELS", "WHY"),
+        ("j01m7z5eb1kewyg9hdm41", "command", "", "its change was rejected by root"),
+    ]
+    assert fit(rows, [1], 200)[1] == [*rows[1][:2], " " * 6, rows[1][3]]
+    assert fit(rows, [1], 55) == [
+        ["JOB".ljust(21), "KIND   ", "WHY".ljust(23)],
+        [rows[1][0], "command", "its change was rejected"],
+        [" " * 21, " " * 7, "by root".ljust(23)],
+    ]
+    assert [line[-1].strip() for line in fit(rows, [1], 40)] == ["WHY", "its change was", "rejected by root"]
+    assert all(line[0] in ("JOB".ljust(21), rows[1][0], " " * 21) for line in fit(rows, [1], 10))

@@ -1,7 +1,9 @@
 """`paddock activate`: gives an agent its identity and ends; `paddock run` does the same when it has a token."""
 
+import argparse
 import asyncio
 import os
+import shlex
 
 from paddock.cli import args, out
 from paddock.core.errors import BadInput
@@ -33,5 +35,13 @@ def main(verb: str, words: list[str]) -> int:
     if found.json:
         out.dump({"agent": identity.agent, "name": settings.name, "server": identity.server})
     else:
-        out.line(f"{settings.name} is {identity.agent} at {identity.server}; start it with `paddock run`")
+        out.line(
+            f"{settings.name} is {identity.agent} at {identity.server}; start it with `paddock run{_where(found)}`"
+        )
     return 0
+
+
+def _where(found: argparse.Namespace) -> str:
+    """The flags without which `paddock run` would look elsewhere."""
+    given = {"--name": found.name, "--state": found.state}
+    return "".join(f" {flag} {shlex.quote(str(value))}" for flag, value in given.items() if value)

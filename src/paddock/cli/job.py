@@ -7,7 +7,7 @@ from typing import Any
 
 from paddock.cli import args, out
 from paddock.cli.api import at
-from paddock.core.errors import BadInput
+from paddock.core.errors import Conflict
 from paddock.core.money import plain, short
 
 EXAMPLE = "paddock job why BUG-07\npaddock job logs -f BUG-07\npaddock job resume BUG-07"
@@ -93,7 +93,7 @@ def _attempts(attempts: list[dict[str, Any]]) -> None:
         ]
         for attempt in attempts
     ]
-    out.table(("epoch", "agent", "state", "code", "took", "saved as", "detail"), rows, "")
+    out.table(("epoch", "agent", "state", "code", "took", "saved as", "detail"), rows, "", spare=("took", "agent"))
 
 
 def _took(attempt: dict[str, Any]) -> str:
@@ -154,7 +154,7 @@ def _retry(found: argparse.Namespace) -> int:
 def _resume(found: argparse.Namespace) -> int:
     state = args.api_of(found).get(at("jobs", found.job))["state"]
     if state != "parked":
-        raise BadInput(f"job {found.job} is {state}", hint="only a parked job is resumed")
+        raise Conflict(f"job {found.job} is {state}", hint="only a parked job is resumed")
     return _after(found, "retry")
 
 

@@ -120,9 +120,8 @@ def _list(found: argparse.Namespace) -> int:
         return 0
     filtered = any((found.within, found.project, found.batch, found.kind, found.label))
     empty = "no job passes this filter" if filtered else "no jobs yet: paddock submit FILE, or paddock demo to see some"
-    out.table(
-        ("job", "name", "state", "project", "kind", "try", "agent", "age", "why"), [_row(job) for job in jobs], empty
-    )
+    titles = ("job", "name", "state", "project", "kind", "try", "agent", "age", "why")
+    out.table(titles, [_row(job) for job in jobs], empty, spare=("kind", "try", "project"))
     return 0
 
 

@@ -81,6 +81,10 @@ paddock help VERB   more on one verb, with an example
 paddock demo        start here
 """
 
+# What people type without the verb that it is a part of.
+_PARTS = {part: "job" for part in ("show", "why", "logs", "cancel", "retry")}
+_PARTS |= {part: "review" for part in ("approve", "reject")} | {"drain": "agent", "pause": "project"}
+
 _WITH_VALUE = ("--server", "--home")
 
 
@@ -138,6 +142,8 @@ def _module(verb: str) -> "ModuleType":
 
     if not verb or verb.startswith("-"):
         raise BadInput("a verb is missing", hint="paddock --help lists the verbs")
+    if verb in _PARTS:
+        raise BadInput(f"there is no verb {verb!r}", hint=f"did you mean `paddock {_PARTS[verb]} {verb}`?")
     close = difflib.get_close_matches(verb, [name for verbs in GROUPS.values() for name in verbs], 1)
     hint = f"did you mean `paddock {close[0]}`?" if close else "paddock --help lists the verbs"
     raise BadInput(f"there is no verb {verb!r}", hint=hint)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -77,31 +78,23 @@ def dump(value: object) -> None:
     sys.stdout.write("\n")
 
 
-def table(titles: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
-    """Rows below titles, or what an empty list means."""
+def table(titles: Sequence[str], rows: Sequence[Sequence[object]], empty: str, spare: Sequence[str] = ()) -> None:
+    """Rows below titles, or what an empty list means. A narrow terminal shows no `spare` columns."""
     if not rows:
         line(empty)
         return
-    cells = [[plain(cell) for cell in row] for row in rows]
-    if colours():
-        _rich(titles, cells)
-        return
-    widths = [max(len(row[at]) for row in [titles, *cells]) for at in range(len(titles))]
-    for row in [[title.upper() for title in titles], *cells]:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    from paddock.cli.columns import GAP, fit
 
-
-def _rich(titles: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    made = Table(box=None, pad_edge=False, header_style="bold")
-    for title in titles:
-        made.add_column(title, overflow="fold")
-    for row in cells:
-        made.add_row(*(Text(cell, _OF_STATE.get(cell, "")) for cell in row))
-    Console(highlight=False).print(made)
+    cells = [[title.upper() for title in titles], *([plain(cell) for cell in row] for row in rows)]
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    head, *lines = fit(cells, [titles.index(title) for title in spare], room)
+    print((" " * GAP).join(paint(title, "bold") for title in head).rstrip())
+    for row in lines:
+        # A single word of a reason may read like a state.
+        colours = [
+            _OF_STATE.get(cell.rstrip(), "") if head[at].rstrip() != "WHY" else "" for at, cell in enumerate(row)
+        ]
+        print((" " * GAP).join(map(paint, row, colours)).rstrip())
 
 
 def facts(pairs: Mapping[str, object]) -> None:
@@ -123,6 +116,11 @@ def _branches(branches: Sequence[tuple[str, Sequence[Any]]], indent: str) -> Non
         last = number == len(branches)
         print(f"{indent}{'└─' if last else '├─'} {label}")
         _branches(below, indent + ("   " if last else "│  "))
+
+
+def count(number: int, what: str) -> str:
+    """A number of things, such as `1 file` or `2 files`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def age(ms: object, now: float | None = None) -> str:

@@ -120,10 +120,14 @@ def _add(found: argparse.Namespace) -> int:
     if found.json:
         out.dump(made if shown is None else {**made, "forge": shown})
         return 0
-    out.line(f"project {made['name']}: {made['repo']} at {made['branch']}, {len(made['checks'])} checks")
+    out.line(f"project {made['name']}: {made['repo']} at {made['branch']}, {_checks(len(made['checks']))}")
     if shown is not None:
         project_forge.tell(found, shown)
     return 0
+
+
+def _checks(count: int) -> str:
+    return out.count(count, "check") if count else "no checks: what a person approves merges untested"
 
 
 def _list(found: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 
 from paddock.cli import args, out
+from paddock.core.errors import BadInput
 
 EXAMPLE = 'paddock report --state ~/.local/state/paddock/agents/agent-1 --logs --note "boxes do not start"'
 
@@ -21,6 +22,8 @@ def main(verb: str, words: list[str]) -> int:
     from paddock.agent.report import compose, send
 
     report = compose(state, found.note[:4_000], logs=found.logs)
+    if not report.status and not report.log:
+        raise BadInput(f"no agent has run with {state}", hint="give its state directory with --state, or its --name")
     if found.dry_run:
         out.dump(msgspec.to_builtins(report))
         return 0

@@ -70,7 +70,8 @@ def _list(found: argparse.Namespace) -> int:
     ]
     filtered = found.within or found.project
     empty = "no change passes this filter" if filtered else "no changes yet: a job that writes something opens one"
-    out.table(("change", "job", "state", "project", "lines", "checks", "approved by", "age", "why"), rows, empty)
+    titles = ("change", "job", "state", "project", "lines", "checks", "approved by", "age", "why")
+    out.table(titles, rows, empty, spare=("project", "lines", "age"))
     return 0
 
 
@@ -97,7 +98,7 @@ def _show(found: argparse.Namespace) -> int:
             "branch": change["branch"],
             "base": change["base"],
             "head": change["head"],
-            "lines": f"+{change['added']} -{change['removed']} in {len(change['files'])} files",
+            "lines": f"+{change['added']} -{change['removed']} in {out.count(len(change['files']), 'file')}",
             "checks": _checks(change) or "none yet",
             "approved by": ", ".join(change["approved_by"]),
             "in the way": "; ".join(gate.get("reasons", [])),

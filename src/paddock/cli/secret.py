@@ -36,7 +36,7 @@ def _value(file: Path | None) -> str:
             return file.read_text()
         return getpass.getpass("value: ") if sys.stdin.isatty() else sys.stdin.read()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"the value cannot be read: {error}") from None
+        raise BadInput(f"{file or 'the value'} cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _set(found: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from paddock.client.errors import ClientError, Unreachable, error_of
 
@@ -77,7 +77,7 @@ class Transport:
             try:
                 answer = self._exchange(method, where, body, dict(headers or {}))
             except (OSError, http.client.HTTPException) as error:
-                failed: ClientError = Unreachable(f"nothing answers: {error or type(error).__name__}")
+                failed: ClientError = self._silence(error)
             else:
                 if answer.status < 400:
                     return answer
@@ -111,9 +111,17 @@ class Transport:
                     yield name, data
                     name, data = "", ""
         except (OSError, http.client.HTTPException) as error:
-            raise Unreachable(f"nothing answers: {error or type(error).__name__}") from None
+            raise self._silence(error) from None
         finally:
             link.close()
+
+    def _silence(self, error: Exception) -> Unreachable:
+        where = urlunsplit(self._parts)
+        if isinstance(error, ConnectionRefusedError | FileNotFoundError):
+            return Unreachable(f"nothing answers at {where}")
+        return Unreachable(
+            f"{where} cannot be reached: {getattr(error, 'strerror', '') or error or type(error).__name__}"
+        )
 
     def _address(self, path: str, query: Mapping[str, object] | None) -> str:
         asked = {name: value for name, value in (query or {}).items() if value not in (None, "", ())}

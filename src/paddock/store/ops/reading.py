@@ -71,8 +71,12 @@ def find_change(tx: Tx, ref: str) -> Change:
     """
     row = tx.one("change", id=ref) or tx.one("change_of_job", job=ref)
     if row is None:
-        job = tx.one("job_named", name=ref)
+        job = tx.one("job_named", name=ref) or tx.one("job", id=ref)
         row = tx.one("change_of_job", job=job["id"]) if job else None
+        if row is None and job is not None:
+            raise NotFound(
+                f"job {ref!r} is {job['state']} and has no change", hint=f"`paddock job why {ref}` says more"
+            )
     if row is None:
         raise NotFound(f"no change {ref!r}", hint="`paddock review list` lists them")
     return record(Change, row)
