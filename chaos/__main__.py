@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from chaos import clones, loop, needs, queue
+from chaos import clones, findings, loop, needs, queue
 from chaos.faults import KINDS
 from chaos.storm import Plan, run
 from chaos.words import Trouble, say
@@ -31,7 +31,8 @@ be done exactly once. Needs root, for the namespaces. How things stand goes to s
 
 def main(words: list[str]) -> int:
     """Runs a storm and prints what it found."""
-    other = {"loop": loop.main, "queue": queue.main, "clones": clones.main}.get(words[0] if words else "")
+    others = {"loop": loop.main, "queue": queue.main, "findings": findings.main, "clones": clones.main}
+    other = others.get(words[0] if words else "")
     if other is not None:
         return other(words[1:])
     parser = argparse.ArgumentParser(
@@ -42,9 +43,10 @@ def main(words: list[str]) -> int:
     )
     parser.add_argument(
         "storm",
-        choices=["scale", "loop", "queue", "clones"],
+        choices=["scale", "loop", "queue", "findings", "clones"],
         help="scale: three replicas on PostgreSQL and Redis; loop: kills while changes are made; queue: many changes "
-        "of one file; clones: copied agents on a bad network; --help behind each says more",
+        "of one file; findings: planted defects and a fixer that lies; clones: copied agents on a bad network; --help "
+        "behind each says more",
     )
     parser.add_argument("--minutes", type=_between(0.01, 1_440), default=10.0, help="how long; 10 when left out")
     parser.add_argument("--seed", type=int, help="decides the order of faults; a random one when left out")

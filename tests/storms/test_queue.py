@@ -1,17 +1,38 @@
-"""The merge queue with real processes: changes tested together, the red one found, the branch green at every commit."""
+"""Changes on their way to the branch with real processes: what is red or not mended stays out, the rest is merged."""
 
-from pathlib import Path
+from collections.abc import Iterator
 
-from chaos import queue
+import pytest
+from chaos.findings_report import table
+
+from chaos import findings, queue
 from support.fleet import Fleet
+from support.places import make_traversable, remove_tree
 
 
-def test_a_hot_file_keeps_its_branch_green_while_changes_are_merged_together(traversable_tmp: Path) -> None:
-    with Fleet(traversable_tmp, lease=30.0) as fleet:
-        fleet.agent("a1", slots=4)
-        found = queue.run(fleet, changes=5, red=20, batch=4, seed=1)
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Fleet]:
+    """One agent; each test makes a repository of its own."""
+    folder = make_traversable()
+    try:
+        with Fleet(folder, lease=30.0) as made:
+            made.agent("a1", slots=4)
+            yield made
+    finally:
+        remove_tree(folder)
+
+
+def test_a_hot_file_keeps_its_branch_green_while_changes_are_merged_together(fleet: Fleet) -> None:
+    found = queue.run(fleet, changes=5, red=20, batch=4, seed=1)
     print(queue.table(found))
     assert found.wrong == []
     assert (found.merged, found.failed) == (4, 1)
     # Fewer commits on the branch than changes: some came together, and each commit was tested.
     assert found.commits - 1 < found.merged and max(found.together) > 1
+
+
+def test_planted_defects_do_not_reach_the_branch_whatever_a_fixer_says(fleet: Fleet) -> None:
+    found = findings.run(fleet, defects=3, right=80, seed=3)
+    print(table(found))
+    assert found.wrong == []
+    assert (found.merges, found.mended, found.lies > 0) == (1, 3, True)

@@ -144,7 +144,7 @@ def _begin_round(
         at=work.now,
     )
     work.journal("review.round", change.job, change=change.id, round=number, findings=len(chosen))
-    filed = [msgspec.structs.replace(one, filed=number) for one in chosen]
+    filed = [msgspec.structs.replace(one, filed=number, times=one.times + 1) for one in chosen]
     _fix_next(work, change, author, rules, number, filed, serving)
 
 
@@ -186,8 +186,8 @@ def _fix_next(
 
 
 def _brief(one: Finding) -> dict[str, object]:
-    """What a fixer is told of a finding."""
-    names = ("id", "reviewer", "rule", "path", "line", "message")
+    """What a fixer is told of a finding; `times` counts how often one was, this time among them."""
+    names = ("id", "reviewer", "rule", "path", "line", "message", "times")
     return {**{name: getattr(one, name) for name in names}, "severity": str(one.severity)}
 
 
