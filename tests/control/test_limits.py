@@ -41,7 +41,9 @@ def test_a_paused_project_starts_nothing_and_says_why(plane: Fleet) -> None:
     assert (said.returncode, said.stderr) == (0, "") and "paused by ann" in said.stdout
     plane.submit(noop("held"))
     assert light.beat(want=9)[0] == ()
-    why = plane.api.get("/v1/jobs/held/why")["summary"]
+    told = plane.api.get("/v1/jobs/held/why")
+    assert all(reason["reason"] != "is free and will take it" for reason in told["reasons"])
+    why = told["summary"]
     assert why.startswith("project shop is paused by ann until ") and why.endswith(": release freeze")
     paused = plane.api.get("/v1/projects")[0]["paused"]
     assert (paused["by"], paused["note"], paused["until"] - paused["since"]) == ("ann", "release freeze", 7_200_000)

@@ -62,7 +62,7 @@ def _told(found: argparse.Namespace, one: dict[str, Any]) -> int:
     facts: dict[str, Any] = {
         "anomaly": f"{one['id']}  {one['type']}: {one['about']}",
         "agent": f"{one['name'] or one['agent']}, {one['standing']}",
-        "seen": f"{one['times']} times, last {out.clock(one['last'])}",
+        "seen": f"{out.count(one['times'], 'time')}, last {out.clock(one['last'])}",
     }
     facts |= {key: value if isinstance(value, str) else json.dumps(value) for key, value in one["facts"].items()}
     if one["resolved"] is not None:

@@ -67,7 +67,12 @@ def _act(found: argparse.Namespace) -> int:
         "label": found.label,
         "older_than": found.older_than,
     }
-    body: dict[str, Any] = {"action": found.action, "where": {k: v for k, v in where.items() if v is not None}}
+    where = {name: value for name, value in where.items() if value is not None}
+    if not where:
+        raise BadInput(
+            f"which jobs to {found.action}?", hint="--in, --project, --batch, --kind, --label or --older-than"
+        )
+    body: dict[str, Any] = {"action": found.action, "where": where}
     if found.action == "priority":
         if found.to is None:
             raise BadInput("--to is missing", hint="the new priority, 1 to 10")

@@ -36,6 +36,8 @@ def _set(found: argparse.Namespace) -> int:
     words = list(found.words)
     if words and words[-1].isdecimal():
         body["most"] = int(words.pop())
+    elif not found.rate:
+        raise BadInput("how many? the last word is no whole number", hint="paddock limit set KEY N, or --rate 10/1m")
     if len(words) > 1:
         raise BadInput(f"one key at a time, not {' '.join(words)!r}", hint="paddock limit set KEY N")
     if words:

@@ -51,6 +51,8 @@ def _show_link(found: argparse.Namespace, made: dict[str, Any]) -> int:
         out.dump(made)
         return 0
     # The link alone on stdout, so that a shell can take it.
+    if not made["link"].startswith("http"):
+        out.note("nobody logs in at this control plane: start it with --auth people and --public ADDRESS; there it is")
     out.line(made["link"])
     out.note(f"{made['name']} ({made['role']}) sets a password there, once, until {out.clock(made['expires'])}")
     return 0

@@ -10,8 +10,8 @@ from paddock.cli.review import login_name
 from paddock.core.errors import BadInput
 
 EXAMPLE = """\
-paddock schedule add --cron "*/15 * * * *" --tz Europe/Berlin --job nightly.yaml
-paddock schedule add --every 1h --overlap queue --job sync.yaml
+paddock schedule add --cron "*/15 * * * *" --tz Europe/Berlin --job nightly.yaml --name nightly
+paddock schedule add --every 1h --overlap queue --job sync.yaml --name sync
 paddock schedule show nightly"""
 
 

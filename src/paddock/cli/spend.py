@@ -114,7 +114,7 @@ def _print(budget: dict[str, Any], currency: str) -> None:
         if budget[name]:
             amount = f"{short(budget[name])} {currency}".strip() if what == "money" else f"{budget[name]:,} tokens"
             bounds.append(f"{amount} {'since a merge' if window == 'merge' else f'a {window}'}")
-    stands = f"used up: {budget['reason']}" if budget["used_up"] else "within it"
+    stands = f"used up: {budget['reason']}" if budget["used_up"] else "pauses nothing"
     out.line(f"budget of {budget['project'] or 'the fleet'}: {', '.join(bounds)}; {out.plain(stands)}")
 
 
@@ -162,4 +162,4 @@ def _read(name: str) -> Any:
     try:
         return json.loads(sys.stdin.read() if name == "-" else Path(name).read_text())
     except (OSError, ValueError) as error:
-        raise BadInput(f"{name}: {error}") from None
+        raise BadInput(f"{name}: {getattr(error, 'strerror', None) or error}") from None

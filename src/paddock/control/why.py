@@ -56,18 +56,20 @@ def _needs_word(other: JobRecord) -> str:
 async def _ready(control: Control, job: JobRecord) -> tuple[str, list[Reason]]:
     now = control.clock.now()
     held = [*_limited(job, now), *await _held_back(control, job, now)]
+    early = job.not_before > now
+    idle = "is free" if held or early else "is free and will take it"
     reasons: list[Reason] = []
     free = 0
     for agent in control.fleet:
         reason = matching.waits(agent.candidate(now), job.lane)
         free += not reason
         if len(reasons) < MOST:
-            reasons.append({"agent": agent.name, "reason": reason or "is free and will take it"})
+            reasons.append({"agent": agent.name, "reason": reason or idle})
+    if early and not job.attempt and job.reason != RATE_LIMITED:
+        held.insert(0, f"starts at {moment(job.not_before)} at the earliest")
     if held:
         return "; ".join(held), reasons
-    if job.not_before > now and not job.attempt:
-        return f"starts at {moment(job.not_before)} at the earliest", reasons
-    if job.not_before > now:
+    if early:
         return f"tries again in {(job.not_before - now) / 1_000:.0f} s" + _because(job), reasons
     if not reasons:
         return "there are no agents", reasons
