@@ -36,7 +36,7 @@ class Engine(Protocol):
         """
 
     async def read(self, op: Op[T]) -> T:
-        """Runs a read; it sees every commit made before."""
+        """Runs a read; it sees every commit made before it was asked for, and nothing that comes while it runs."""
 
     async def close(self) -> None:
         """Finishes what was asked for and lets go of the database."""

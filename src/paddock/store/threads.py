@@ -45,7 +45,7 @@ class ThreadedEngine:
         return await self._put(self.writes, op)
 
     async def read(self, op: Op[T]) -> T:
-        """Runs a read on the reader's own connection; it sees every commit made before."""
+        """Runs a read on the reader's own connection; it sees every commit made before it was asked for."""
         return await self._put(self.reads, op)
 
     async def _put(self, queue: Queue, op: Op[T]) -> T:

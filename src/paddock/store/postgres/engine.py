@@ -26,6 +26,8 @@ _Work = Callable[[Link, list[Job]], list[Done]]
 # The advisory lock of whoever writes; any number will do as long as nobody else takes it.
 WRITER = 7_205_759_403_792_793
 _BEGIN = f"BEGIN; SELECT pg_advisory_xact_lock({WRITER})".encode()
+# All statements of a read see one moment; by itself each would see its own.
+_LOOK = b"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _HINT = "look whether PostgreSQL runs and can be reached from here"
 _log = logging.getLogger("paddock.store")
 
@@ -104,12 +106,18 @@ class PostgresEngine(ThreadedEngine):
     def _read_group(self, link: Link, group: list[Job]) -> list[Done]:
         done: list[Done] = []
         tx = PostgresTx(link)
+        with _lost():
+            link.execute(_LOOK, prepare=False)
         for op, future in group:
             try:
                 done.append((future, op(tx), None))
             except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it
                 _raise_if_lost(error)
                 done.append((future, None, error))
+                with _lost():
+                    link.execute(b"ROLLBACK; " + _LOOK, prepare=False)
+        with _lost():
+            link.execute(b"COMMIT", prepare=False)
         self.looked += tx.ran
         return done
 

@@ -133,7 +133,9 @@ class SqliteEngine(ThreadedEngine):
         for group in groups(self.reads):
             for op, future in group:
                 try:
-                    done: Done = (future, op(tx), None)
+                    # All its statements see one moment; by itself each would see its own.
+                    with reader:
+                        done: Done = (future, op(tx), None)
                 except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it
                     done = (future, None, error)
                 self.looked = tx.ran
