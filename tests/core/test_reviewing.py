@@ -54,6 +54,7 @@ def test_what_is_no_finding_is_counted_and_the_worst_are_kept() -> None:
     [
         ({}, ""),
         ({"blocking": 0}, "clean"),
+        ({"blocking": 0, "skipped": ("ruff",)}, "unreviewed"),
         ({"rounds": 3}, "rounds"),
         ({"barren": 2}, "stagnation"),
         ({"filed": 30}, "findings"),

@@ -224,15 +224,20 @@ class Progress:
     # Open findings at the gate or above it: all of them, and those that some fixer takes.
     blocking: int
     mendable: int
+    # Reviewers that did not run on the head; what they would have found nobody knows.
+    skipped: tuple[str, ...] = ()
 
 
 BARREN = 2
 
 
 def stop(rules: Rules, at: Progress) -> str:
-    """Why nothing more is given to fixers; empty while another round is due. `clean` when nothing blocks."""
+    """Why nothing more is given to fixers; empty while another round is due.
+
+    `clean` when every reviewer ran and nothing blocks.
+    """
     if not at.blocking:
-        return "clean"
+        return f"unreviewed: {', '.join(at.skipped)} did not run" if at.skipped else "clean"
     if at.rounds >= rules.rounds:
         return f"rounds: all {rules.rounds} are used up"
     if at.barren >= BARREN:

@@ -185,6 +185,7 @@ async def keeps_a_review_that_told_too_little_from_passing(store: Store) -> None
         "the reviewer lens did not run",
         "the review told only some of its findings, 1 more are not listed",
     )
+    assert (await store.review(change)).stop == "unreviewed: lens did not run"
 
 
 async def slows_while_changes_wait_and_leaves_other_limits_alone(store: Store) -> None:

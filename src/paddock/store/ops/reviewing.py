@@ -67,6 +67,7 @@ def _progress(tx: Tx, rules: Rules, change: Row, rounds: Sequence[Round], blocki
     barren = 0
     while barren < len(rounds) and not rounds[-1 - barren].fixed:
         barren += 1
+    found = tx.one("review_of_head", change=change["id"], head=change["head"])
     spent = [row for row in tx.all("jobs_serving", change=change["id"]) if row["kind"] in ("review.run", "change.fix")]
     return Progress(
         rounds=len(rounds),
@@ -75,7 +76,13 @@ def _progress(tx: Tx, rules: Rules, change: Row, rounds: Sequence[Round], blocki
         seconds=sum((row["ended"] - row["started"]) / 1_000 for row in spent if row["ended"] and row["started"]),
         blocking=len(blocking),
         mendable=sum(reviewing.fixer_of(rules, one.name) is not None for one in blocking),
+        skipped=skipped(record(Review, found)) if found else (),
     )
+
+
+def skipped(review: Review) -> tuple[str, ...]:
+    """Reviewers that should have run and did not."""
+    return tuple(str(one.get("name")) for one in review.reviewers if not one.get("ran"))
 
 
 def objections(tx: Tx, change: Change, rules: Rules) -> list[str]:
@@ -87,8 +94,7 @@ def objections(tx: Tx, change: Change, rules: Rules) -> list[str]:
         return reviewing.standing_in_the_way(change.head, False, (), 0, "")
     review = record(Review, found)
     stands = standing(tx, change.id)
-    skipped = [str(one.get("name")) for one in review.reviewers if not one.get("ran")]
-    out = reviewing.standing_in_the_way(change.head, True, skipped, stands.blocking, stands.stop)
+    out = reviewing.standing_in_the_way(change.head, True, skipped(review), stands.blocking, stands.stop)
     if review.more:
         out.append(f"the review told only some of its findings, {review.more} more are not listed")
     if rules.independent and review.own:
