@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,12 +78,21 @@ def test_an_unknown_verb_is_bad_input(checkout: Path) -> None:
     assert err.endswith("dev: there is no verb 'dmeo'\n")
 
 
-def test_of_two_first_calls_one_sets_up_and_both_go_on(checkout: Path) -> None:
+def test_of_two_calls_one_makes_anew_what_was_left_half_made_and_both_go_on(checkout: Path) -> None:
+    half_made = checkout / ".venv"
+    (half_made / "bin").mkdir(parents=True)
+    # Its pip works: nothing but the stamp says that it was never finished.
+    (half_made / "bin" / "python").symlink_to(sys._base_executable)  # type: ignore[attr-defined]
+    home = Path(sys.base_prefix) / "bin"
+    (half_made / "pyvenv.cfg").write_text(f"home = {home}\ninclude-system-site-packages = true\n")
+    (half_made / ".dev-stamp").write_text("unfinished")
+    (half_made / "litter").touch()
     both = [start(checkout, "paddock", "one"), start(checkout, "paddock", "two")]
     said = [process.communicate(timeout=300) for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert [out for out, _ in said] == ["paddock one\n", "paddock two\n"]
     assert sum("making" in err for _, err in said) == 1
+    assert not (half_made / "litter").exists()
 
 
 def test_a_call_that_finds_all_set_up_says_nothing(checkout: Path) -> None:
@@ -103,11 +113,3 @@ def test_packages_that_cannot_be_installed_end_the_call_with_their_own_words(che
     assert "nowhere" in err and err.endswith("dev: the packages could not be installed; the lines above say why\n")
     (checkout / "pyproject.toml").write_text(PROJECT)
     assert call(checkout, "paddock")[:2] == (0, "paddock\n")
-
-
-def test_an_environment_left_half_made_is_made_anew(checkout: Path) -> None:
-    (checkout / ".venv" / ".dev-stamp").write_text("unfinished")
-    (checkout / ".venv" / "litter").touch()
-    code, out, err = call(checkout, "paddock")
-    assert (code, out) == (0, "paddock\n"), err
-    assert not (checkout / ".venv" / "litter").exists()
