@@ -8,6 +8,8 @@ from gitnative.taskfiles import DIALECT, path_of, task_text
 from paddock.gitnative import batches, checkout, layouts, scaffold, tasks, toon
 from paddock.gitnative.board import Board
 from paddock.gitnative.errors import TaskInvalid
+from paddock.gitnative.mirror import Coordination, Stored
+from paddock.gitnative.selection import Filter, Planner
 from support.repos import git
 
 
@@ -21,6 +23,17 @@ def board_of(*texts: str) -> Board:
 
 def said(board: Board) -> list[str]:
     return [str(problem) for problem in board.check() if not problem.warning]
+
+
+def test_a_plan_is_of_the_board_that_is_asked_about_and_of_none_that_was_there_before() -> None:
+    planner, rules = Planner(), Coordination()
+    before, after = (vars(board_of(task_text(name))) for name in ("TASK-001", "TASK-002"))
+    first = Stored(tip="", blobs={}, coordination=rules, **before)
+    told, where = planner.ready(first, frozenset(), Filter()), id(first)
+    del first
+    later = [Stored(tip="", blobs={}, coordination=rules, **after) for _ in range(200)]
+    later.sort(key=lambda one: id(one) != where)  # the one that lies where the first one lay, if any, is asked about
+    assert (told, planner.ready(later[0], frozenset(), Filter())) == (["shop/TASK-001"], ["shop/TASK-002"])
 
 
 def test_the_older_dialect_is_read_as_it_was_meant() -> None:

@@ -9,6 +9,8 @@ from chaos import findings, queue
 from support.fleet import Fleet
 from support.places import make_traversable, remove_tree
 
+CHANGES = 5
+
 
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[Fleet]:
@@ -22,8 +24,26 @@ def fleet() -> Iterator[Fleet]:
         remove_tree(folder)
 
 
-def test_a_hot_file_keeps_its_branch_green_while_changes_are_merged_together(fleet: Fleet) -> None:
-    found = queue.run(fleet, changes=5, red=20, batch=4, seed=1)
+def hold_until_approved(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, changes: int) -> None:
+    """The agent takes nothing between the first approval and the last, else it might merge each as it comes."""
+    approve, left = fleet.approve, iter(range(changes, 0, -1))
+
+    def held(ref: str) -> None:
+        now = next(left, 0)
+        if now == changes:
+            fleet.api.post("/v1/agents/a1/drain", {"draining": True})
+        approve(ref)
+        if now == 1:
+            fleet.api.post("/v1/agents/a1/drain", {"draining": False})
+
+    monkeypatch.setattr(fleet, "approve", held)
+
+
+def test_a_hot_file_keeps_its_branch_green_while_changes_are_merged_together(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold_until_approved(fleet, monkeypatch, CHANGES)
+    found = queue.run(fleet, changes=CHANGES, red=20, batch=4, seed=1)
     print(queue.table(found))
     assert found.wrong == []
     assert (found.merged, found.failed) == (4, 1)

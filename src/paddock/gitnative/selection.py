@@ -28,6 +28,8 @@ class Planner:
     """Ready tasks of a board in the order of urgency; made anew only when the board or what is done has changed."""
 
     def __init__(self) -> None:
+        # The board itself, not its id: another board may come to stand where one that was let go of stood.
+        self._stored: Stored | None = None
         self._key: object = None
         self._ready: list[str] = []
         self._urgent: dict[str, int] = {}
@@ -36,13 +38,13 @@ class Planner:
 
     def ready(self, stored: Stored, done: frozenset[str], want: Filter) -> list[str]:
         """Keys of what may be claimed as far as files and completions say, the most urgent first."""
-        key = (id(stored), done, want)
-        if key != self._key:
+        key = (done, want)
+        if stored is not self._stored or key != self._key:
             board = stored.board
             known = done | board.completed()
             self._urgent = board.urgency(known)
             self._ready = [one for one in board.ready(known) if self._wanted(stored, one, want)]
-            self._key = key
+            self._stored, self._key = stored, key
         return self._ready
 
     def _wanted(self, stored: Stored, key: str, want: Filter) -> bool:
