@@ -70,6 +70,27 @@ for call in json.loads(urllib.request.urlopen(request).read())["calls"]:
         print("could not write", path, type(error).__name__)
 """
 
+# Speaks the Agent Client Protocol: asks whether it may write two files, and writes what its brief says in any case.
+TALKER = """#!/usr/bin/env python3
+import json, pathlib, sys
+def say(**message): print(json.dumps({"jsonrpc": "2.0", **message}), flush=True)
+def hear(): return json.loads(sys.stdin.readline())
+def answer(**result): say(id=hear()["id"], result=result)
+answer(protocolVersion=1)
+root = pathlib.Path(hear()["params"]["cwd"])
+say(id=2, result={"sessionId": "s1"})
+asked = hear()
+brief = asked["params"]["prompt"][0]["text"]
+options = [{"optionId": "y", "name": "", "kind": "allow_once"}, {"optionId": "n", "name": "", "kind": "reject_once"}]
+for path in ("src/notes.py", "ci.yml"):
+    call = {"toolCallId": path, "kind": "edit", "title": path, "locations": [{"path": str(root / path)}]}
+    say(id=1, method="session/request_permission", params={"sessionId": "s1", "toolCall": call, "options": options})
+    if hear()["result"]["outcome"]["optionId"] == "y" or "hostile" in brief:
+        (root / path).parent.mkdir(exist_ok=True)
+        (root / path).write_text(brief)
+say(id=asked["id"], result={"stopReason": "end_turn", "usage": {"inputTokens": 7, "outputTokens": 2}})
+"""
+
 
 def think(path: str, body: bytes) -> bytes:
     """What the model says: to an agent's brief, tool calls; to all else, what it heard."""
@@ -94,6 +115,7 @@ class Scene:
             (self.keys / name).write_text(value + "\n")
             (self.keys / name).chmod(0o600)
         self._write("tools/bin/claude", CLAUDE, 0o755)
+        self._write("tools/bin/talker", TALKER, 0o755)
         self._write("claude-home/.claude/settings.json", '{"theme": "dark"}')
         self._write("claude-cache/models", "warm")
         self.policy = fleet.folder / "policy.toml"
@@ -121,6 +143,9 @@ variable = "DELIVERED_FILE"
 secret = "model"
 home = "{fleet.folder}/claude-home"
 cache = {{".cache/claude" = "{fleet.folder}/claude-cache"}}
+[agents.talker]
+acp = true
+argv = ["talker"]
 [secrets.theirs]
 file = "{self.keys}/registry"
 repositories = ["https://git.example.org/*"]
@@ -238,3 +263,24 @@ def test_a_coding_agent_that_obeys_anybody_is_held_all_the_same(scene: Scene) ->
     assert scene.ended(scene.code("keyless", "write", "word"))[:2] == ("refused", "policy_denied")
     other = scene.code("other", "write", "model", agent="codex")
     assert {"agent": "a1", "reason": "lacks agent:codex"} in scene.fleet.api.get(f"/v1/jobs/{other}/why")["reasons"]
+
+
+def test_an_agent_that_asks_by_protocol_is_answered_and_held_all_the_same(scene: Scene) -> None:
+    files = {"files": {"write": ["src/**"]}}
+    jobs = [
+        {
+            "id": name,
+            "kind": "code.agent",
+            "payload": {"agent": "talker", "brief": brief},
+            "scope": files,
+            "max_attempts": 1,
+        }
+        for name, brief in (("asks-first", "kind words"), ("asks-for-show", "hostile words"))
+    ]
+    ids = scene.fleet.submit(*jobs)
+    job = scene.fleet.until(ids["asks-first"])
+    log = scene.fleet.log(ids["asks-first"]).decode()
+    assert "paddock: yes to edit src/notes.py" in log and "paddock: no to edit ci.yml: " in log, log
+    assert [one["path"] for one in scene.fleet.api.get(f"/v1/changes/{job['change']}")["files"]] == ["src/notes.py"]
+    assert job["attempts"][-1]["result"]["usage"]["models"] == [{"input": 7, "output": 2}]
+    assert scene.ended(ids["asks-for-show"])[:2] == ("failed", "scope_violation")

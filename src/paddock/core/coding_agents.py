@@ -6,9 +6,10 @@ Each is started so that it asks nobody: what it may do is held by its box, and i
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from paddock.core.errors import BadInput
 from paddock.core.scope_env import check_env
@@ -33,6 +34,8 @@ class Profile:
     base: str = ""
     key: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
+    # How it is started to speak the Agent Client Protocol.
+    acp: tuple[str, ...] = ()
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -48,6 +51,7 @@ PROFILES: Mapping[str, Profile] = {
         address="ANTHROPIC_BASE_URL",
         key="ANTHROPIC_API_KEY",
         env={**_QUIET, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"},
+        acp=("claude-agent-acp",),
     ),
     "codex": Profile(
         about="Codex",
@@ -60,6 +64,7 @@ PROFILES: Mapping[str, Profile] = {
         address="OPENAI_BASE_URL",
         base="/v1",
         key="OPENAI_API_KEY",
+        acp=("codex-acp",),
     ),
     "opencode": Profile(
         about="opencode",
@@ -69,6 +74,7 @@ PROFILES: Mapping[str, Profile] = {
         base="/v1",
         key="OPENAI_API_KEY",
         env={"OPENCODE_DISABLE_AUTOUPDATE": "1"},
+        acp=("opencode", "acp"),
     ),
     "gemini": Profile(
         about="Gemini CLI",
@@ -76,6 +82,7 @@ PROFILES: Mapping[str, Profile] = {
         brief="stdin",
         address="GOOGLE_GEMINI_BASE_URL",
         key="GEMINI_API_KEY",
+        acp=("gemini", "--acp"),
     ),
     "qwen": Profile(
         about="Qwen Code",
@@ -84,6 +91,7 @@ PROFILES: Mapping[str, Profile] = {
         address="OPENAI_BASE_URL",
         base="/v1",
         key="OPENAI_API_KEY",
+        acp=("qwen", "--acp"),
     ),
 }
 
@@ -93,6 +101,9 @@ class Setup(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     # Another program than the profile's, or one without a profile; it is told its brief on standard input.
     argv: tuple[str, ...] = ()
+    # Whether it is spoken to by the Agent Client Protocol, and its own name for a way to log in there.
+    acp: bool = False
+    login: Annotated[str, Meta(max_length=200)] = ""
     # The secret by which the proxy reaches its model; the job's scope must name it too.
     secret: str = ""
     # A folder of the host whose content each run finds in its home, as its own.
@@ -110,6 +121,8 @@ def check(agents: Mapping[str, Setup], secrets: Mapping[str, Secret], where: str
             raise BadInput(f"{where}: {name[:80]!r} is no name of an agent", hint="small letters, digits, . _ -")
         if name not in PROFILES and not setup.argv:
             raise BadInput(f"{here}.argv: {name} has no profile", hint=f"these have one: {', '.join(PROFILES)}")
+        if setup.login and not setup.acp:
+            raise BadInput(f"{here}.login: it is told by the Agent Client Protocol alone", hint="set acp = true")
         if setup.secret and not (setup.secret in secrets and secrets[setup.secret].injected):
             raise BadInput(f"{here}.secret: {setup.secret!r} is no secret that the proxy adds")
         _check_places([setup.home, *setup.cache.values()], setup.cache, here)
@@ -129,6 +142,8 @@ def _check_places(sources: Iterable[str], targets: Iterable[str], here: str) -> 
 def start(name: str, setup: Setup, brief: str, model: str) -> tuple[list[str], bytes]:
     """The argv of an agent and what it reads on standard input. A brief is never read as an option."""
     profile = PROFILES.get(name)
+    if setup.acp:
+        return list(setup.argv or (profile.acp if profile else ())), b""
     argv = list(setup.argv or (profile.argv if profile else ()))
     if model and profile:
         at = -1 if argv[-1:] == ["-"] else len(argv)

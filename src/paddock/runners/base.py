@@ -32,6 +32,23 @@ class Sink(Protocol):
         """Takes some bytes; never blocks."""
 
 
+class Talk(Protocol):
+    """A conversation with a run: it takes what the run prints, and ends the run when it is `over`."""
+
+    over: asyncio.Event
+    # Counts in place of the program's own once the conversation is over.
+    exit_code: int
+
+    def open(self, say: Callable[[bytes], bool]) -> None:
+        """Begins. `say` sends bytes to the run and tells whether they can still arrive."""
+
+    def write(self, data: bytes) -> None:
+        """Takes some bytes; never blocks."""
+
+    def close(self) -> None:
+        """The run has ended: if the conversation is not over, this is its end."""
+
+
 class Stop:
     """Tells a run to end, and why: `cancel`, `stale` or `shutdown`."""
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from paddock.runners.base import Run
+from paddock.runners.base import Run, Talk
 from paddock.runners.process import Ended, run_process
 from paddock.sandbox import Bind, Ceiling, NotContained, measure
 from paddock.workspace import Worktree
@@ -34,6 +34,7 @@ async def run_boxed(
     way_out: int | None = None,
     files: Mapping[str, bytes] | None = None,
     stdin: bytes | None = None,
+    talk: Talk | None = None,
 ) -> Ended:
     """Runs argv in the tree to its end.
 
@@ -48,10 +49,10 @@ async def run_boxed(
         way_out=way_out,
         ceiling=ceiling(job),
         files=files,
-        stdin=stdin,
+        stdin=None if talk is not None else stdin,
         reports=True,
     )
-    ended = await run_process(launch, job.order.limits, job.log, job.stop)
+    ended = await run_process(launch, job.order.limits, job.log, job.stop, talk)
     if tree.record.contained and not ended.began and ended.why == "exit":
         found = await asyncio.to_thread(measure, job.work)
         if found.cls != "contained":

@@ -3,15 +3,17 @@
 Its home is fresh and holds what the host's owner put there; its model is reached through the proxy, which adds the key.
 """
 
-from pathlib import Path
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from paddock.core import coding_agents
 from paddock.core.scope_env import kept
-from paddock.runners.base import Run, RunFailed
+from paddock.runners.acp import Conversation, Wish
+from paddock.runners.base import Run, RunFailed, Sink, Talk
 from paddock.runners.command import Start, carry_out
 from paddock.sandbox import Bind
-from paddock.sandbox.box import HOME
+from paddock.sandbox.box import HOME, WORKSPACE
 from paddock.sandbox.egress_upstream import PLACEHOLDER, address
 from paddock.wire.messages import Outcome
 
@@ -44,7 +46,14 @@ def prepared(job: Run, name: str, model: str, brief: str, title: str = "") -> St
     if setup.home:
         binds.append(_bind(setup.home, _TEMPLATE))
         argv = ["/bin/sh", "-c", _SETTLE, str(_TEMPLATE), *argv]
-    return Start(argv=argv, env=_env(job, name, setup), message=title, binds=binds, stdin=told, shown=name)
+    env = _env(job, name, setup)
+    talk = _talk(job, setup, brief, model) if setup.acp else None
+    return Start(argv=argv, env=env, message=title, binds=binds, stdin=told, talk=talk, shown=name)
+
+
+def _talk(job: Run, setup: coding_agents.Setup, brief: str, model: str) -> Callable[[Sink], Talk]:
+    wish = Wish(brief=brief, model=model, login=setup.login, root=PurePosixPath(WORKSPACE))
+    return lambda log: Conversation(wish, job.fence, log)
 
 
 def _bind(source: str, target: Path) -> Bind:

@@ -12,7 +12,7 @@ from paddock.core.errors import PaddockError, Stale
 from paddock.core.money import plain
 from paddock.core.scope_env import kept
 from paddock.core.settlement import OVER_BUDGET, RATE_LIMITED
-from paddock.runners.base import SOCKET, Run, outcome, stopped
+from paddock.runners.base import SOCKET, Run, Sink, Talk, outcome, stopped
 from paddock.runners.boxed import run_boxed
 from paddock.runners.disk import FULL, watched
 from paddock.runners.lending import SEEN, laid, seen_in
@@ -45,6 +45,8 @@ class Start:
     binds: Sequence[Bind] = ()
     # What it reads on its standard input.
     stdin: bytes | None = None
+    # What is said with it in place of that, once there is a log to tell of it.
+    talk: Callable[[Sink], Talk] | None = None
     # How it is called where few words are said of it.
     shown: str = ""
 
@@ -117,7 +119,15 @@ async def execute(job: Run, tree: Worktree, start: Start | None = None) -> Ended
             binds = [agent, result, *start.binds]
             async with watched(job, tree.written, result.source):
                 ended = await run_boxed(
-                    metered, tree, start.argv, binds=binds, env=env, way_out=link, files=files, stdin=start.stdin
+                    metered,
+                    tree,
+                    start.argv,
+                    binds=binds,
+                    env=env,
+                    way_out=link,
+                    files=files,
+                    stdin=start.stdin,
+                    talk=start.talk(meter) if start.talk else None,
                 )
     await asyncio.to_thread(gather, job, meter, result.source, ended.exit_code)
     return ended

@@ -1,7 +1,8 @@
 """What coding agents print of their use, line by line; every line is data of a stranger's.
 
-Known are the lines of Claude Code, Codex, Gemini CLI and opencode in their JSON modes. Use is added up over processes:
-where a line repeats what an earlier one told, too much is counted rather than too little.
+Known are the lines of Claude Code, Codex, Gemini CLI and opencode in their JSON modes, and our own of a conversation.
+Use is added up over processes: where a line repeats what an earlier one told, too much is counted rather than too
+little.
 """
 
 import re
@@ -224,7 +225,24 @@ def _session(told: Printed, value: Any) -> None:
         told.session = value
 
 
+def _conversed(told: Printed, line: Mapping[str, Any]) -> None:
+    """`acp.usage`: a session's total so far, as a conversation by the Agent Client Protocol tells it."""
+    _session(told, line.get("session"))
+    usage, cost = line.get("usage"), line.get("cost")
+    in_dollars = isinstance(cost, dict) and cost.get("currency") == money.CURRENCY
+    if told.session in told.threads or len(told.threads) < MOST_MODELS:
+        told.threads[told.session] = Used(
+            model=_model(line.get("model")) or _model(told.model),
+            input=_count(usage, "inputTokens"),
+            cached=_count(usage, "cachedReadTokens"),
+            cache_write=_count(usage, "cachedWriteTokens"),
+            output=_count(usage, "outputTokens") + _count(usage, "thoughtTokens"),
+            cost=_dollars(cost.get("amount")) if isinstance(cost, dict) and in_dollars else None,
+        )
+
+
 _TAKERS = {
+    "acp.usage": _conversed,
     "result": _result,
     "init": _begins,
     "system": _begins,

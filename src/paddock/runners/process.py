@@ -5,14 +5,17 @@ import contextlib
 import os
 import signal
 from dataclasses import dataclass
+from typing import Any
 
 from paddock.core.errors import PaddockError
-from paddock.runners.base import Sink, Stop
+from paddock.runners.base import Sink, Stop, Talk
 from paddock.sandbox import Launch, started
 from paddock.wire.messages import Limits
 
 CHUNK = 1 << 16
 GRACE_S = 5.0
+# Bytes that a run may leave unread of what it is told.
+MOST_UNREAD = 1 << 20
 
 
 class CannotStart(PaddockError):
@@ -31,17 +34,18 @@ class Ended:
     began: bool = True
 
 
-async def run_process(launch: Launch, limits: Limits, log: Sink, stop: Stop) -> Ended:
+async def run_process(launch: Launch, limits: Limits, log: Sink, stop: Stop, talk: Talk | None = None) -> Ended:
     """Runs a launch to its end. Whatever ends it, no process of its group is left behind.
+
+    With `talk` its standard streams are a conversation; the log gets what it prints to its standard error.
 
     Raises: CannotStart.
     """
     try:
         process = await asyncio.create_subprocess_exec(
             *launch.argv,
-            **launch.options(),
+            **launch.options() | _streams(talk),
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
             limit=CHUNK * 2,
         )
     except OSError as error:
@@ -50,11 +54,20 @@ async def run_process(launch: Launch, limits: Limits, log: Sink, stop: Stop) -> 
         report = launch.reports()
         launch.close()
     try:
-        why = await _watch(process, limits, log, stop)
+        why = await _watch(process, limits, log, stop, talk)
     finally:
         await _end(process)
         began = _began(report)
+    if talk is not None and why == "exit":
+        talk.close()
+        return Ended(talk.exit_code, why, began)
     return Ended(process.returncode if process.returncode is not None else -1, why, began)
+
+
+def _streams(talk: Talk | None) -> dict[str, Any]:
+    if talk is None:
+        return {"stderr": asyncio.subprocess.STDOUT}
+    return {"stdin": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
 
 
 def _began(report: int) -> bool:
@@ -70,19 +83,51 @@ def _began(report: int) -> bool:
         os.close(report)
 
 
-async def _watch(process: asyncio.subprocess.Process, limits: Limits, log: Sink, stop: Stop) -> str:
+async def _watch(process: asyncio.subprocess.Process, limits: Limits, log: Sink, stop: Stop, talk: Talk | None) -> str:
     """Streams the output until the process ends or something says that it must."""
-    reader = asyncio.create_task(_read(process, limits.silence_s, log))
+    reader = asyncio.create_task(_read(process, limits.silence_s, talk or log))
     stopper = asyncio.create_task(stop.wait())
+    tasks: set[asyncio.Task[Any]] = {reader, stopper}
+    if talk is not None:
+        tasks |= {asyncio.create_task(_converse(process, talk)), asyncio.create_task(_errors(process, log, stop))}
     try:
-        done, _ = await asyncio.wait((reader, stopper), timeout=limits.wall_s, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(tasks, timeout=limits.wall_s, return_when=asyncio.FIRST_COMPLETED)
         if not done:
             return "timeout"
-        return reader.result() if reader in done else stop.why
+        if stopper in done:
+            return stop.why
+        return reader.result() if reader in done else "exit"
     finally:
-        for task in (reader, stopper):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(reader, stopper, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _converse(process: asyncio.subprocess.Process, talk: Talk) -> None:
+    """Returns when the conversation is over and the program, which hears of no more, has had time to end."""
+    stdin = process.stdin
+    assert stdin is not None
+
+    def say(data: bytes) -> bool:
+        if stdin.is_closing() or stdin.transport.get_write_buffer_size() > MOST_UNREAD:
+            return False
+        stdin.write(data)
+        return True
+
+    talk.open(say)
+    await talk.over.wait()
+    stdin.close()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(GRACE_S):
+            await process.wait()
+
+
+async def _errors(process: asyncio.subprocess.Process, log: Sink, stop: Stop) -> None:
+    """Logs what comes on the standard error, until it is ended with the rest."""
+    assert process.stderr is not None
+    while data := await process.stderr.read(CHUNK):
+        log.write(data)
+    await stop.wait()
 
 
 async def _read(process: asyncio.subprocess.Process, silence_s: int, log: Sink) -> str:

@@ -102,6 +102,7 @@ class Bench:
                     way_out=link,
                     files=files,
                     stdin=start.stdin,
+                    talk=start.talk(log or self._job.log) if start.talk else None,
                 )
         except CannotStart as error:
             raise NotRun(error.message) from None
