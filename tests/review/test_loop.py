@@ -85,6 +85,9 @@ def test_findings_are_mended_on_the_same_branch_and_a_person_merges(fleet: Fleet
     assert "IT DOES NOT HOLD" in fleet.cli("blame", f"{tree}/a.txt:3").stdout
     git(tree, "reset", "-q", "--hard", "origin/main")
     assert json.loads(fleet.cli("blame", f"{tree}/a.txt:2", "--json").stdout)["job"] == job
+    # What stood there before came by no merge, and nobody approved it.
+    told = json.loads(fleet.cli("blame", f"{tree}/README.md:1", "--json").stdout)
+    assert (told["job"], told["change"], told["merge"], told["approved_by"]) == (None, None, None, [])
     sized = json.loads(fleet.cli("size", str(tree), "--json").stdout)
     assert (sized["lines"], sized["slots"], sized["busy_seconds"] >= 0) == (5, 4, True)
 

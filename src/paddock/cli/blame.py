@@ -90,8 +90,13 @@ def _merge(path: Path, commit: str, tip: str) -> Merge:
         merge, _, rest = entry.strip().partition("\0")
         parents, _, message = rest.partition("\0")
         said = origin(message)
-        if said.change:
-            return Merge(commit=merge, head=parents.split()[-1], message=message, said=said)
+        if not said.change:
+            continue
+        first, *_, head = parents.split()
+        if _git(path, "rev-list", "--max-count=1", f"{first}..{commit}"):
+            return Merge(commit=merge, head=head, message=message, said=said)
+        # The branch had the commit before: this merge, and so every later one, brought others.
+        break
     return Merge()
 
 
@@ -183,7 +188,7 @@ def _print(told: dict[str, Any]) -> None:
             "approved by": ", ".join(told["approved_by"]),
             "merged as": (told["merge"] or "")[:12],
             "signed by": _signed(told["signature"]),
-            "log": f"paddock job log {job}" if known.get("name") else "",
+            "log": f"paddock job logs {job}" if known.get("name") else "",
         }
     )
     if job and told["known"] is None:

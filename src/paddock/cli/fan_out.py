@@ -29,7 +29,7 @@ def main(verb: str, words: list[str]) -> int:
     out.line("fan out" if advice["fan_out"] else "run them one after the other")
     out.line(
         f"  one after the other {advice['total_seconds']:g} s, side by side {advice['makespan_seconds']:g} s: "
-        f"{saved:g} s saved for {cost:g} s of starting ({advice['spawn_source']})"
+        f"{saved:g} s saved for {cost:.2g} s of starting ({advice['spawn_source']})"
     )
     return 0
 
