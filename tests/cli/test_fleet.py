@@ -121,6 +121,8 @@ def test_an_unknown_project_is_bad_input(fleet: Fleet) -> None:
 def test_jobs_say_where_they_stand_and_why(fleet: Fleet, batch: dict[str, str]) -> None:
     assert "lacks nobody-has-this" in fleet.says("job", "why", "picky").out
     assert "needs fail, which is failed" in fleet.says("job", "why", "behind").out
+    failed = fleet.says("job", "why", "fail").out
+    assert failed.startswith("fail is failed: exit_code (exit code 3)\n") and "paddock job retry fail" in failed
     shown = fleet.says("job", "show", batch["fail"], "--json").json()
     assert (shown["state"], shown["attempts"][0]["exit_code"]) == ("failed", 3)
     assert "exit_code" in fleet.says("jobs", "--in", "failed").out

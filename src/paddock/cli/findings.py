@@ -129,6 +129,8 @@ def _file(found: argparse.Namespace) -> int:
     if found.json:
         out.dump(filed)
         return 0
+    if not filed:
+        out.line(f"no finding of {found.change} is open")
     for one in filed:
         state = one["url"] if one["number"] else one["trouble"] or "on its way: `paddock project forge` tells"
         out.line(f"finding {one['finding']}: {out.plain(state)}")

@@ -113,6 +113,8 @@ def _why(found: argparse.Namespace) -> int:
     for reason in why["reasons"]:
         who = next((str(value) for key, value in reason.items() if key != "reason"), "")
         out.line(f"  {out.plain(who)}: {out.plain(reason['reason'])}")
+    if why["state"] in ("failed", "refused", "parked"):
+        out.line(f"  what it printed: paddock job logs {found.job}; once that is mended: paddock job retry {found.job}")
     return 0
 
 

@@ -28,7 +28,7 @@ async def why(control: Control, ref: str) -> dict[str, object]:
         agent = control.fleet.get(job.agent or "")
         summary, reasons = f"{agent.name if agent else job.agent} runs it (attempt {job.attempt})", []
     else:
-        summary, reasons = f"it is {job.state}" + (f": {job.reason}" if job.reason else ""), []
+        summary, reasons = await _ended(control, job), []
     return {"job": job.id, "name": job.name, "state": job.state, "summary": summary, "reasons": reasons}
 
 
@@ -40,6 +40,12 @@ async def _blocked(control: Control, job: JobRecord) -> tuple[str, list[Reason]]
         text = f"its batch opens at {opens[2]} done there, {opens[1]} are"
         reasons.append({"batch": opens[0], "opens_at": opens[2], "reason": text})
     return "; ".join(reason["reason"] for reason in reasons[:3]) or "waits to be released", reasons
+
+
+async def _ended(control: Control, job: JobRecord) -> str:
+    attempts = await control.store.attempts(job.id)
+    detail = attempts[-1].detail if attempts and attempts[-1].code == job.reason else ""
+    return f"it is {job.state}" + (f": {job.reason}" if job.reason else "") + (f" ({detail})" if detail else "")
 
 
 def _needs_word(other: JobRecord) -> str:
