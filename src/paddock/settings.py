@@ -1,5 +1,7 @@
 """The one table of settings. Each comes from a flag, else PADDOCK_<NAME>, else <home>/paddock.toml, else its default.
 
+The address of the control plane is by default that of the one which works on the home, wherever it listens.
+
 Imports nothing, so that a verb pays only for what it asks: libraries are imported where they are used.
 """
 
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from paddock.core.errors import BadInput
 
 FILE = "paddock.toml"
+# Where the control plane that works on a home listens; gone when it has stopped.
+ADDRESS = "address"
 LEASE_BEATS = 3
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -63,7 +67,9 @@ def _row(default: object, about: str, where: str, **more: "Any") -> "Any":
 class Settings:
     """Every setting with its value; the class body is the table. Paths are absolute."""
 
-    server: str = _row("http://127.0.0.1:8420", "address of the control plane", "cli agent")
+    server: str = _row(
+        "http://127.0.0.1:8420", "address of the control plane; that of the one which works on the home", "cli agent"
+    )
     home: "Path" = _row(
         "", "directory that holds all state; $XDG_STATE_HOME/paddock when that is set", "server agent cli"
     )
@@ -214,8 +220,17 @@ def load(
     home = given.get("home") or _default_home(env)
     given = {**_from_file(home / FILE), **given}
     usual = {name: Path(str(row.default)) if row.kind == "Path" else row.default for name, row in TABLE.items()}
-    values = {**usual, **(defaults or {}), **given}
+    values = {**usual, **_served(home), **(defaults or {}), **given}
     return Settings(_derive(values, home, {name for name in given if given[name]}))
+
+
+def _served(home: "Path") -> "dict[str, str]":
+    """The address of the control plane that works on this home, as it told when it started; nothing without one."""
+    try:
+        address = (home / ADDRESS).read_text()[:300].strip()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    return {"server": address} if address.startswith("http://") else {}
 
 
 def _derive(values: "dict[str, Any]", home: "Path", given: "Set[str]") -> "dict[str, Any]":

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.commands import Said, paddock, processes_of, running
+from paddock.settings import ADDRESS
 from support.places import free_port, make_traversable, remove_tree
 from support.repos import Repo, make_repo
 
@@ -127,6 +128,8 @@ def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
         serve.until("control plane at")
         said = demo(tmp_path, "--repo", "mine", "--port", str(port))
         assert (said.code, "--port" in said.err.splitlines()[-1]) == (2, True)
+        assert (home / ADDRESS).read_text() == f"http://127.0.0.1:{port}"
+    assert not (home / ADDRESS).exists()
     remove_tree(home)
 
 

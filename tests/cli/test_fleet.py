@@ -47,7 +47,8 @@ class Fleet:
         return f"http://127.0.0.1:{self.port}"
 
     def says(self, *words: str, stdin: str = "") -> Said:
-        return paddock(self.home, *words, stdin=stdin, PADDOCK_SERVER=self.url)
+        """As who stands in the fleet's home types it: nobody names the address."""
+        return paddock(self.home, *words, stdin=stdin)
 
     def asks(self, path: str) -> Any:
         """What the control plane answers; for waiting, where a process at each look would only be in the way."""

@@ -34,6 +34,16 @@ def test_a_verbs_own_default_is_the_weakest_word(tmp_path: Path) -> None:
     assert settings.load({"home": str(tmp_path), "beat_seconds": "7"}, {}, {"beat_seconds": 5.0}).beat_seconds == 7.0
 
 
+def test_the_control_plane_is_the_one_that_works_on_the_home_unless_told(tmp_path: Path) -> None:
+    assert load(tmp_path).server == "http://127.0.0.1:8420"
+    (tmp_path / settings.ADDRESS).write_text("http://127.0.0.1:9")
+    assert load(tmp_path).server == "http://127.0.0.1:9"
+    assert load(tmp_path, {"PADDOCK_SERVER": "http://h:1"}).server == "http://h:1"
+    for text in ("", "\0", "https://h:1", "x"):  # cut short, or not ours
+        (tmp_path / settings.ADDRESS).write_text(text)
+        assert load(tmp_path).server == "http://127.0.0.1:8420"
+
+
 def test_paths_follow_from_home_and_name(tmp_path: Path) -> None:
     found = load(tmp_path, {}, name="one")
     assert (found.work, found.state) == (tmp_path / "work", tmp_path / "agents" / "one")

@@ -1,13 +1,14 @@
 """Runs a control plane: one process at one address, alone on its home or as one of several on a database."""
 
 import asyncio
+import contextlib
 import fcntl
 import gc
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -23,6 +24,7 @@ from paddock.control.reap import Reaper
 from paddock.core.errors import BadInput, PaddockError
 from paddock.core.schedule import resting
 from paddock.core.state import Bounds
+from paddock.settings import ADDRESS
 from paddock.web.app import create_app
 from paddock.web.files import open_up, warn_if_few
 from paddock.web.opening import check_address, open_door
@@ -86,6 +88,23 @@ def lock_home(home: Path) -> int:
         os.close(handle)
         raise HomeInUse(f"another control plane runs on {home}") from None
     return handle
+
+
+@contextlib.contextmanager
+def _told_where(home: Path, sock: socket.socket) -> Iterator[None]:
+    """Tells the verbs that look at this home where the control plane listens, until it has stopped."""
+    host, port = sock.getsockname()[:2]
+    near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    address = f"http://[{near}]:{port}" if ":" in near else f"http://{near}:{port}"
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = home / ADDRESS
+    file.write_text(address)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # unless another replica of this home has said since where it is
+            if file.read_text() == address:
+                file.unlink()
 
 
 class _Server(uvicorn.Server):
@@ -266,7 +285,8 @@ def run(plan: Plan, ready: Callable[[], None] | None = None, invite: Callable[[s
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has stopped
         signal.signal(number, _told_already)
     try:
-        uvloop.run(main())
+        with _told_where(plan.home, sock):
+            uvloop.run(main())
     finally:
         if handle is not None:
             os.close(handle)
