@@ -9,7 +9,9 @@ ROBOT = r"""
 import json, pathlib, re, sys
 brief = sys.stdin.read()
 file = pathlib.Path("a.txt")
-if "You review a change" in brief:
+if "You review a change" in brief and file.exists() and file.read_text() == "dear\n":
+    print(json.dumps({"type": "result", "is_error": False, "usage": {"output_tokens": 9000}}), flush=True)
+elif "You review a change" in brief:
     bug = {"rule": "bug", "path": "a.txt", "line": 1, "severity": "high", "message": "a bug"}
     told = [bug] if file.exists() and "BUG" in file.read_text() else []
     pathlib.Path(re.search(r"to the file (\S+) as", brief)[1]).write_text(json.dumps(told))
@@ -40,4 +42,11 @@ def test_a_coding_agent_reviews_mends_and_goes_on_with_what_it_began(fleet: Flee
     assert b"+mended bug\n+now please" in fleet.api.raw(f"/v1/changes/{job}/diff")[0]
     shown = fleet.cli("review", "rules", "by-robots").stdout
     assert "robot for *" in shown and "what the job ran, 2 rounds" in shown
+    fleet.cli("spend", "budget", "by-robots", "--tokens-a-day", "1000")
+    dear = fleet.run(["sh", "-c", "echo dear > a.txt"], id="dear", project="by-robots", budget={"tokens": 0})
+    wait_until(
+        lambda: "a run used more than it might" in fleet.api.get(f"/v1/changes/{fleet.until(dear)['id']}")["reason"],
+        PATIENCE,
+        what="its review has used too much",
+    )
     fleet.agents["robots"].stop()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from paddock.core import money
+from paddock.core import coding_agents, kinds, money
 
 # A kind's upper figure is known once so many of its runs told theirs; it is the largest of the latest, and a quarter.
 LEARNED_FROM = 3
@@ -83,6 +83,16 @@ class Park:
 
     reason: str
     trips: str | None = None
+
+
+def by_agent(requires: Sequence[str]) -> bool:
+    """Whether a job that asks this of its agent is a coding agent's work."""
+    return any(word.startswith(coding_agents.CAPABILITY) for word in requires)
+
+
+def spends(kind: str, requires: Sequence[str]) -> bool:
+    """Whether a run may use models: of such a kind, or with a coding agent among its reviewers."""
+    return kinds.get(kind).spends or by_agent(requires)
 
 
 def judge(wish: Wish, accounts: Sequence[Account], currency: str) -> Reserve | Wait | Park:

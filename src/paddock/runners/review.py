@@ -11,11 +11,13 @@ import msgspec
 from paddock.core.findings import MOST, Told
 from paddock.core.review_jobs import commands
 from paddock.core.reviewing import parse
+from paddock.core.settlement import RATE_LIMITED
 from paddock.runners.base import Run, RunFailed, outcome, stopped
-from paddock.runners.command import with_facts
+from paddock.runners.command import FENCED, with_facts
 from paddock.runners.review_coverage import ask_coverage
 from paddock.runners.review_static import REVIEWERS, Look
 from paddock.runners.review_tools import Bench, NotRun, ask_linter, ask_tool, bench, unknown_before
+from paddock.runners.telling import limited_for
 from paddock.wire.messages import Outcome
 from paddock.workspace import RepoCache
 
@@ -46,9 +48,7 @@ async def run(job: Run) -> Outcome:
     try:
         reviewers, found = await _ask_all(job, look)
     except RunFailed as error:
-        if job.stop.why:
-            return stopped(job)
-        return outcome(job, "failed", code=error.told, detail=error.message)
+        return with_facts(job, _ended(job, error))
     found.sort(key=lambda told: -told.severity.rank)
     result = {
         "commit": head,
@@ -58,6 +58,18 @@ async def run(job: Run) -> Outcome:
         "more": len(found[MOST:]),
     }
     return with_facts(job, outcome(job, "done", result=result))
+
+
+def _ended(job: Run, error: RunFailed) -> Outcome:
+    """What becomes of a review that did not come to its end."""
+    if job.stop.why in FENCED:
+        return outcome(job, "failed", code=job.stop.why, detail=FENCED[job.stop.why])
+    if job.stop.why:
+        return stopped(job)
+    if RATE_LIMITED in job.facts:
+        text = f"a limit of its model's provider stopped it {limited_for(job.facts)}"
+        return outcome(job, "returned", code=RATE_LIMITED, detail=text)
+    return outcome(job, "failed", code=error.told, detail=error.message)
 
 
 async def _ask_all(job: Run, look: Look) -> tuple[list[dict[str, Any]], list[Told]]:

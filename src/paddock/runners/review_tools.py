@@ -12,6 +12,7 @@ import msgspec
 
 from paddock.core.findings import MAX_WORDS, MOST, Severity, Told, fingerprints
 from paddock.core.reviewing import Tool
+from paddock.core.settlement import RATE_LIMITED
 from paddock.runners.base import Run, RunFailed, Sink
 from paddock.runners.boxed import run_boxed
 from paddock.runners.coding import prepared
@@ -20,7 +21,7 @@ from paddock.runners.lending import laid
 from paddock.runners.process import CannotStart
 from paddock.runners.review_lines import changed, line_at
 from paddock.runners.review_static import Look
-from paddock.runners.telling import Meter, note_use
+from paddock.runners.telling import Meter, note_limit, note_use
 from paddock.runners.way_out import way_out
 from paddock.sandbox import Bind
 from paddock.workspace import Worktree, create, remove
@@ -65,12 +66,18 @@ class Bench:
     async def consult(self, tool: Tool, brief: str) -> object:
         """Has a coding agent work on a brief that names the file `{findings}`, and returns the JSON in it.
 
-        Raises: NotRun; RunFailed when it was stopped, ran out of time, or is no agent of this host.
+        Raises: NotRun; RunFailed when it was stopped, by its model's provider too, ran out of time, or is no agent of
+        this host.
         """
         shown = brief.replace("{findings}", str(self.inside / "findings.json"))
         self._job.log.write(f"$ {tool.agent}   # as the reviewer {tool.name}\n".encode())
         try:
             return await self._told(prepared(self._job, tool.agent, tool.model, shown), self._meter)
+        except NotRun:
+            if not self._meter.end().limited:
+                raise
+            note_limit(self._job, self._meter.end())
+            raise RunFailed("a limit stopped a reviewer", code=RATE_LIMITED) from None
         finally:
             printed = self._meter.end()
             note_use(self._job, printed.models(), printed.session)
@@ -238,13 +245,7 @@ def _semgrep(raw: object) -> list[Told]:
     out = []
     for item in _dicts(raw.get("results") if isinstance(raw, dict) else None):
         extra, start = item.get("extra") or {}, item.get("start") or {}
-        words = {
-            "ERROR": Severity.HIGH,
-            "WARNING": Severity.MEDIUM,
-            "CRITICAL": Severity.CRITICAL,
-            "HIGH": Severity.HIGH,
-        }
-        severity = words.get(str(extra.get("severity")), Severity.LOW)
+        severity = _SEMGREP_WORDS.get(str(extra.get("severity")), Severity.LOW)
         rule = str(item.get("check_id")).rpartition(".")[2]
         out.append(_lint("semgrep", rule, item.get("path"), start.get("line") or 0, severity, extra.get("message")))
     return out

@@ -125,7 +125,12 @@ def gather(job: Run, meter: Meter, folder: Path, exit_code: int) -> None:
     if file is not None and file.rate_limited is not None:
         job.facts[RATE_LIMITED] = {"until": _until(file.rate_limited.until)}
     elif printed.limited or exit_code == LIMITED:
-        job.facts[RATE_LIMITED] = {"until": printed.until * 1_000 if printed.until else None}
+        note_limit(job, printed)
+
+
+def note_limit(job: Run, printed: Printed) -> None:
+    """Puts it into the run's facts that a provider's limit stopped it, and until when."""
+    job.facts[RATE_LIMITED] = {"until": printed.until * 1_000 if printed.until else None}
 
 
 def note_use(job: Run, models: tuple[Used, ...], session: str) -> None:

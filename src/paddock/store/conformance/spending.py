@@ -159,6 +159,30 @@ async def reserves_for_a_fix_what_its_job_has_left(store: Store) -> None:
     assert fix.name in (await store.change(change)).reason
 
 
+async def reserves_for_a_review_by_a_coding_agent(store: Store) -> None:
+    bench = Reviewed(store)
+    tools = [{"name": "lens", "agent": "robot"}]
+    lanes = (*LANES, "p|review.run|agent:robot")
+    # That a job uses no model bounds nobody who looks at what it wrote.
+    change = await bench.begin(budget={"money": 0}, tools=tools)
+    await store.set_prices("", PRICES, "ann", NOW)
+    await store.set_budget("p", Budget(money_day=3 * MICRO), "ann", NOW)
+    [look] = (await bench.beat(bench.r, 5, lanes=lanes)).granted
+    assert (look.kind, look.allowed) == ("review.run", '{"money":3000000}')
+    assert (await store.spent(0, NOW)).reserved == {"p": (3 * MICRO, 0)}
+    told = {"commit": "b" * 40, "reviewers": [{"name": "lens", "ran": True}], "findings": [], **used()["result"]}
+    await bench.beat(bench.r, 0, done(look, result=told, started=NOW))
+    assert (await store.review(change)).stop == "clean"
+    assert {one.kind: one.money for one in (await store.spent(0, NOW)).charges} == {"command": 0, "review.run": MICRO}
+    # One that was ended because it used too much waits for a person.
+    await store.decide(change, "ann", "rerun", "", NOW)
+    [again] = (await bench.beat(bench.r, 5, lanes=lanes)).granted
+    assert again.allowed == '{"money":2000000}'
+    await bench.beat(bench.r, 0, done(again, "failed", code="over_budget", started=NOW))
+    assert (await store.job(again.id)).state is JobState.PARKED
+    assert sum(one.money for one in (await store.spent(0, NOW)).charges) == 3 * MICRO
+
+
 async def waits_for_a_limit_and_goes_on(store: Store) -> None:
     purse = Purse(store)
     await purse.begin()
@@ -209,6 +233,7 @@ CHECKS: tuple[Check, ...] = (
     stops_what_never_arrives,
     counts_a_merge_beside_what_it_cost,
     reserves_for_a_fix_what_its_job_has_left,
+    reserves_for_a_review_by_a_coding_agent,
     waits_for_a_limit_and_goes_on,
     never_reserves_twice,
     prices_are_the_fleets_and_a_projects,

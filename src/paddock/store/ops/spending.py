@@ -5,9 +5,22 @@ from dataclasses import dataclass
 
 import msgspec
 
-from paddock.core import kinds, matching, usage
+from paddock.core import matching, usage
 from paddock.core.budgets import DAY_MS, FLEET
-from paddock.core.spending import DIMENSIONS, LEARNED_FROM, Account, Caps, Park, Reserve, Wait, Wish, judge, learned
+from paddock.core.spending import (
+    DIMENSIONS,
+    LEARNED_FROM,
+    Account,
+    Caps,
+    Park,
+    Reserve,
+    Wait,
+    Wish,
+    by_agent,
+    judge,
+    learned,
+)
+from paddock.core.spending import spends as may_spend
 from paddock.core.states import CLAIMABLE, AttemptState, JobState
 from paddock.store.ops import budgeting, pricing
 from paddock.store.ops.work import Work, record, to_json
@@ -29,7 +42,7 @@ def metered(tx: Tx, lanes: Sequence[tuple[str, list[Row]]]) -> dict[str, str]:
     found = {
         row["id"]: lane
         for lane, rows in lanes
-        if any(row["metered"] for row in rows) and kinds.get(matching.parse_lane(lane)[1]).spends
+        if any(row["metered"] for row in rows) and _spends(lane)
         for row in rows
         if row["metered"]
     }
@@ -37,6 +50,10 @@ def metered(tx: Tx, lanes: Sequence[tuple[str, list[Row]]]) -> dict[str, str]:
         return found
     # Budgets of time alone bound no job's cost.
     return {row["id"]: found[row["id"]] for row in tx.all("capped", ids=to_json(list(found)))}
+
+
+def _spends(lane: str) -> bool:
+    return may_spend(*matching.parse_lane(lane)[1:])
 
 
 def grant(work: Work, given: BeatIn, chosen: Sequence[str], of_lane: Mapping[str, str]) -> list[Granted]:
@@ -156,11 +173,15 @@ def _wish(tx: Tx, job: JobRecord, budgets: Sequence[Row]) -> Wish:
         "tokens": learned([row["tokens"] for row in told]),
     }
     known = {one: figure for one, figure in figures.items() if figure is not None}
-    if root.budget == Caps() and not each:
+    caps = root.budget
+    if root is not job and by_agent(matching.parse_lane(job.lane)[2]):
+        # That a job uses no model says nothing of the coding agents that look at what it wrote.
+        caps = Caps(money=caps.money or None, tokens=caps.tokens or None, time=caps.time)
+    if caps == Caps() and not each:
         return Wish(learned=known)
     charged = tx.all("charged_on", root=root.id, since=root.spent_from)[0]
     open_ = tx.all("reserved_on", root=root.id, project=root.project)[0]
-    return Wish(caps=root.budget, each=each, spent=charged, spent_ms=charged["ms"], open=open_, learned=known)
+    return Wish(caps=caps, each=each, spent=charged, spent_ms=charged["ms"], open=open_, learned=known)
 
 
 def _root(tx: Tx, job: JobRecord) -> JobRecord:
@@ -221,7 +242,7 @@ def hold_back(tx: Tx, now: int, lanes: dict[str, tuple[int, int | None]]) -> dic
         return lanes
     out = dict(lanes)
     for lane, (jobs, due) in lanes.items():
-        if not jobs or not kinds.get(matching.parse_lane(lane)[1]).spends:
+        if not jobs or not _spends(lane):
             continue
         heads = tx.all("lane_heads", lane=lane, now=now, most=1)
         found = _judged(tx, _job(tx, heads[0]["id"]), now)[0] if heads and heads[0]["metered"] else None
@@ -239,7 +260,7 @@ def _job(tx: Tx, job: str) -> JobRecord:
 def why(tx: Tx, job: str, now: int) -> str:
     """What a job waits for that may not cost more than something; empty when its budgets let it start."""
     found = _job(tx, job)
-    if not kinds.get(found.kind).spends:
+    if not _spends(found.lane):
         return ""
     decided = _judged(tx, found, now)[0]
     return decided.reason if isinstance(decided, Wait | Park) else ""

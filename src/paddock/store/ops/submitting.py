@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from paddock.core import kinds, matching
+from paddock.core import matching, spending
 from paddock.core.errors import BadInput, NotFound
 from paddock.core.job import Job, Scope
 from paddock.core.states import JobState
@@ -102,7 +102,7 @@ def add_job(work: Work, job: Job, project: str, *, subject: str, unique_key: str
     """Stores one job of the control plane's own and returns its id; empty when one with its unique key is there."""
     job_id = work.new_id("j")
     row = _row(work, job, project, id=job_id, subject=subject, unique_key=unique_key, exclusive=exclusive)
-    if kinds.get(job.kind).spends:  # what it costs is its author's cost
+    if spending.spends(job.kind, job.requires):  # what it costs is its author's cost
         row["budget"] = work.tx.value("budget_of_author", change=subject) or "{}"
     if not work.tx.run("add_job", **row):
         return ""
