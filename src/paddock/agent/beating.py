@@ -252,10 +252,17 @@ class Beats:
             except Unreachable as error:
                 told = error.message
             tries += 1
+            if tries == 3:  # a blip is nothing to read about
+                _log.warning("%s; trying on", told, extra={"action": "beat.unanswered"})
             self._status.say("beat", told)
             self._status.soon()
             wait = answer.retry_after * (1 + random.random()) if answer else 0.0
             await asyncio.sleep(wait + 0.1 + backoff(tries, random.random(), base_ms=200, cap_ms=5_000) / 1_000)
+
+    def _introduced(self, hello: Hello | None) -> None:
+        if hello is not None and self._hello is hello:
+            _log.info("%s is online", hello.name, extra={"action": "agent.online"})
+            self._hello = None
 
     def _take(self, answer: Answer, beat: Sent) -> None:
         if answer.status != 200:
@@ -268,8 +275,7 @@ class Beats:
             return
         if reply.keys:
             self._trust.follow(reply.keys)
-        if self._hello is beat.hello:
-            self._hello = None
+        self._introduced(beat.hello)
         if self._health is beat.health or (beat.hello is not None and self._health == beat.hello.health):
             self._health = None
         seconds = min(max(reply.next_ms / 1_000, SHORTEST_S), LONGEST_S)

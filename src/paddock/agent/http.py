@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -138,4 +139,9 @@ async def _read_head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]
 
 
 def _told(error: BaseException) -> str:
-    return f"the control plane does not answer: {str(error) or type(error).__name__}"
+    return f"the control plane does not answer: {_words(error)}"
+
+
+def _words(error: BaseException) -> str:
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if isinstance(number, int) and number > 0 else str(error) or type(error).__name__

@@ -5,6 +5,7 @@ import argparse
 from paddock.cli import args, out
 from paddock.cli.credentials import Credentials, ask
 from paddock.cli.review import login_name
+from paddock.core.errors import BadInput
 
 EXAMPLE = """\
 paddock login --server https://paddock.example.org --as ann
@@ -26,7 +27,10 @@ def _log_in(found: argparse.Namespace) -> int:
 
     kept = Credentials(settings.server, settings.home)
     kept.check()
-    body = {"name": name, "password": ask(f"Password of {name} at {settings.server}: "), "kind": "cli"}
+    password = ask(f"Password of {name} at {settings.server}: ")
+    if not password:
+        raise BadInput("there is no password", hint="type it in a terminal, or give it on standard input")
+    body = {"name": name, "password": password, "kind": "cli"}
     told = Api(settings.server).post("/v1/login", body)
     kept.keep(told["session"])
     if found.json:
