@@ -24,16 +24,22 @@ def fleet() -> Iterator[Fleet]:
         remove_tree(folder)
 
 
-def hold_until_approved(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, changes: int) -> None:
-    """The agent takes nothing between the first approval and the last, else it might merge each as it comes."""
-    approve, left = fleet.approve, iter(range(changes, 0, -1))
+def approve_in_order(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, changes: int) -> None:
+    """Has so many changes approved at once and in the order of their jobs: which come together is no chance then."""
+    approve, waiting = fleet.approve, list[str]()
+
+    def name(ref: str) -> str:
+        return str(fleet.api.get(f"/v1/changes/{ref}")["name"])
 
     def held(ref: str) -> None:
-        now = next(left, 0)
-        if now == changes:
+        if len(waiting) == changes:
+            approve(ref)
+            return
+        waiting.append(ref)
+        if len(waiting) == changes:
             fleet.api.post("/v1/agents/a1/drain", {"draining": True})
-        approve(ref)
-        if now == 1:
+            for one in sorted(waiting, key=name):
+                approve(one)
             fleet.api.post("/v1/agents/a1/drain", {"draining": False})
 
     monkeypatch.setattr(fleet, "approve", held)
@@ -42,7 +48,7 @@ def hold_until_approved(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, changes: 
 def test_a_hot_file_keeps_its_branch_green_while_changes_are_merged_together(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hold_until_approved(fleet, monkeypatch, CHANGES)
+    approve_in_order(fleet, monkeypatch, CHANGES)
     found = queue.run(fleet, changes=CHANGES, red=20, batch=4, seed=1)
     print(queue.table(found))
     assert found.wrong == []
