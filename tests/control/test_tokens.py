@@ -116,6 +116,7 @@ def test_the_command_line_mints_lists_activates_and_revokes(plane: Fleet) -> Non
     state = plane.folder / "host-7"
     said = cli(plane, "activate", "--name", "host-7", "--state", str(state), "--token-file", "-", given=minted)
     assert said.returncode == 0, said.stderr
+    assert said.stdout.endswith(f"start it with `paddock run --name host-7 --state {state}`\n")
     listed = json.loads(cli(plane, "token", "list", "--json").stdout)
     [token] = [one for one in listed if one["label"] == "host-7"]
     assert (token["state"], token["channel"], token["agent"]) == ("used", "beta", load(state).agent)

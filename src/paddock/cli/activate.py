@@ -43,5 +43,5 @@ def main(verb: str, words: list[str]) -> int:
 
 def _where(found: argparse.Namespace) -> str:
     """The flags without which `paddock run` would look elsewhere."""
-    given = {"--name": found.name, "--state": found.state}
-    return "".join(f" {flag} {shlex.quote(str(value))}" for flag, value in given.items() if value)
+    given = args.given(found)
+    return "".join(f" --{name} {shlex.quote(str(given[name]))}" for name in ("name", "state") if name in given)
