@@ -70,6 +70,9 @@ def test_a_power_cut_opens_nothing_twice(traversable_tmp: Path) -> None:
 
         shown = paddock("project", "forge", "shop")
         assert fake.pulls[0]["open"] and "/acme/shop/pulls/1" in shown and "requests made" in shown
+        on = fleet.api.get("/v1/changes/BUG-1")["forge"]
+        assert (on["number"], on["state"], on["trouble"]) == ("1", "open", "") and on["url"].endswith("/pulls/1")
+        assert f'href="{on["url"]}"'.encode() in fleet.api.raw("/changes/BUG-1")[0]
         paddock("review", "comment", "BUG-1", "reads well", "--as", "anna")
         wait_until(lambda: any("reads well" in one["body"] for one in fake.comments["1"]), 40)
         kept = b"".join(path.read_bytes() for path in fleet.home.rglob("*") if path.is_file())

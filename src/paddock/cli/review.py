@@ -104,12 +104,21 @@ def _show(found: argparse.Namespace) -> int:
             "in the way": "; ".join(gate.get("reasons", [])),
             "review": _review(change["review"]),
             "merged as": change["merged_commit"],
+            "on its forge": _forge(change["forge"]),
         }
     )
     out.line()
     for line in out.visible(diff).splitlines():
         out.line(out.paint(line, _LINE_COLOURS.get(line[:1], "")))
     return 0
+
+
+def _forge(shown: dict[str, Any] | None) -> str:
+    """Where a change is shown on a forge, how it stands there, and what is wrong with showing it."""
+    if shown is None:
+        return ""
+    said = ", ".join(filter(None, (shown["number"] and f"number {shown['number']}", shown["state"], shown["trouble"])))
+    return f"{shown['url']}  {said}".strip()
 
 
 def _review(review: dict[str, Any] | None) -> str:

@@ -243,7 +243,20 @@ async def change(control: Control, ref: str) -> View:
     view["gate"] = await gate(control, found.id)
     view["review"] = await reviews.review_view(control, found)
     view["jobs"] = [job_view(control, other) for other in await control.store.serving(found.id)]
+    view["forge"] = await _on_forge(control, found.id)
     return view
+
+
+async def _on_forge(control: Control, change: str) -> View | None:
+    """Where a change is shown on its project's forge, or why not yet; None where it is not to be.
+
+    An address is the forge's own word.
+    """
+    shown = await control.store.forge_intent(f"change:{change}")
+    if shown is None or not (shown.number or shown.trouble):
+        return None
+    url = shown.url if shown.url.startswith(("https://", "http://")) else ""
+    return {"number": shown.number, "url": url, "state": shown.shown.state, "trouble": shown.trouble}
 
 
 async def gate(control: Control, ref: str) -> View:
