@@ -1,6 +1,7 @@
 """The door: help for every verb, one line for every error, and the exit codes of the house."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -35,6 +36,8 @@ def test_every_verb_explains_itself_with_an_example(tmp_path: Path, verb: str) -
     said, same = paddock(tmp_path, "help", verb), paddock(tmp_path, verb, "--help")
     assert (said.code, said.out, said.err) == (0, same.out, "")
     assert f"usage: paddock {verb}" in said.out and "example:\n  " in said.out and "--json" in said.out
+    for part in re.findall(r"^    ([a-z-]+) ", said.out.partition("PART\n")[2].partition("\n\n")[0], re.MULTILINE):
+        assert re.search(rf"^  .*paddock {verb} {part}\b", said.out, re.MULTILINE), f"no example of {verb} {part}"
 
 
 @pytest.mark.parametrize(

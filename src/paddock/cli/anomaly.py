@@ -12,7 +12,8 @@ EXAMPLE = """\
 paddock anomaly list
 paddock anomaly resolve x06c1r9gth1b2v0k3m4n5 --note "the clock was set"
 paddock anomaly quarantine build-host-3 --note "looks odd"
-paddock anomaly terminate build-host-3 --note "the disk was stolen\""""
+paddock anomaly terminate build-host-3 --note "the disk was stolen"
+paddock anomaly show x06c1r9gth1b2v0k3m4n5"""
 
 
 def main(verb: str, words: list[str]) -> int:

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from paddock import settings
@@ -49,7 +50,14 @@ def for_part(parts: "argparse._SubParsersAction[Parser]", name: str, about: str,
 
 def parts_of(parser: Parser) -> "argparse._SubParsersAction[Parser]":
     """Where the parts of a verb are added; one must be named."""
-    return parser.add_subparsers(metavar="PART", dest="part", required=True, parser_class=Parser)
+    made = partial(_part, (parser.epilog or "").splitlines())
+    return parser.add_subparsers(metavar="PART", dest="part", required=True, parser_class=made)
+
+
+def _part(examples: list[str], **words: Any) -> Parser:
+    """A part's parser, with those lines of its verb's example that show it."""
+    shown = [line for line in examples if f" {words['prog']} " in f" {line.strip()} "]
+    return Parser(**{**words, "epilog": "\n".join(["example:", *shown]) if shown else None})
 
 
 def _manner(about: str, example: str) -> dict[str, Any]:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 EXAMPLE = """\
 paddock audit show
 paddock audit verify --home /var/lib/paddock
-paddock audit verify --store postgresql://paddock@db/paddock --witness /var/lib/agent/witness.json"""
+paddock audit verify --store postgresql://paddock@db/paddock --witness /var/lib/agent/witness.json
+paddock audit seal --json > checkpoint.json"""
 
 
 def main(verb: str, words: list[str]) -> int:

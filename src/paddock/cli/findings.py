@@ -13,7 +13,8 @@ EXAMPLE = """\
 paddock findings list --change BUG-07
 paddock findings show f01m7yjd8em2x4k9s0ab
 paddock findings dismiss f01m7yjd8em2x4k9s0ab --note 'the address is an example'
-paddock findings file f01m7yjd8em2x4k9s0ab"""
+paddock findings file f01m7yjd8em2x4k9s0ab
+paddock findings reopen f01m7yjd8em2x4k9s0ab"""
 # Seconds to wait for the forge's answers.
 FILE_S = 30.0
 _COLOURS = {"critical": "red", "high": "red", "medium": "yellow"}

@@ -9,7 +9,16 @@ from paddock.cli import args
 EXAMPLE = """\
 paddock git init
 paddock git claim agent-1
-paddock git complete TASK-001 agent-1 --pr https://forge.example/pull/7"""
+paddock git complete TASK-001 agent-1 --pr https://forge.example/pull/7
+paddock git add drafts/TASK-011.toon
+paddock git check
+paddock git beat TASK-011 agent-7
+paddock git release TASK-011 agent-7
+paddock git settle
+paddock git merge develop-auth
+paddock git unblock
+paddock git dashboard --watch
+paddock git log --task TASK-011"""
 
 # part → what it does, and the module that knows its flags and does it, with a function of the part's name.
 PARTS: dict[str, tuple[str, str]] = {

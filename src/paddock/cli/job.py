@@ -10,7 +10,13 @@ from paddock.cli.api import at
 from paddock.core.errors import Conflict
 from paddock.core.money import plain, short
 
-EXAMPLE = "paddock job why BUG-07\npaddock job logs -f BUG-07\npaddock job resume BUG-07"
+EXAMPLE = """\
+paddock job show BUG-07
+paddock job why BUG-07
+paddock job logs -f BUG-07
+paddock job cancel BUG-07
+paddock job retry BUG-07
+paddock job resume BUG-07"""
 # Seconds between two looks at a log that grows.
 FOLLOW = 0.25
 

@@ -11,7 +11,8 @@ EXAMPLE = """\
 paddock licence set --plan standard
 paddock licence set default --agents 3 --tasks 2 --feature command --feature 'review.*' --grace 24h
 paddock licence set acme --agents 10 --expires 30d
-paddock licence list"""
+paddock licence list
+paddock licence remove acme"""
 
 
 def main(verb: str, words: list[str]) -> int:

@@ -11,7 +11,8 @@ EXAMPLE = """\
 paddock limit set gpu 2
 paddock limit set --project shop --kind command 5
 paddock limit set api --rate 10/1m
-paddock limit list"""
+paddock limit list
+paddock limit remove gpu"""
 
 
 def main(verb: str, words: list[str]) -> int:

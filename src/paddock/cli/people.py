@@ -11,7 +11,9 @@ paddock people add ann --role operator
 paddock people list
 paddock people role ann release-manager
 paddock people sessions ann --end
-paddock people disable ann"""
+paddock people disable ann
+paddock people link bob
+paddock people enable bob"""
 ROLES = "viewer, operator, release-manager, security-admin or owner"
 
 

@@ -15,7 +15,9 @@ paddock project add shop ./shop --check "python3 -m pytest -q --junitxml={junit}
 paddock project list
 paddock project add web ./web --forge github:example/web --forge-token-file token.txt --person octocat=anna
 paddock project pause shop --for 2h --note "release freeze"
-paddock project share shop 3"""
+paddock project share shop 3
+paddock project forge web
+paddock project resume shop"""
 
 
 def main(verb: str, words: list[str]) -> int:

@@ -14,7 +14,9 @@ paddock review show BUG-07
 paddock review approve BUG-07 --note 'reads well'
 paddock review ask-changes BUG-07 --note 'a test for the empty cart is missing'
 paddock review rerun BUG-07
-paddock review rules shop --file review.yaml"""
+paddock review rules shop --file review.yaml
+paddock review reject BUG-07 --note 'wrong file'
+paddock review comment BUG-07 'see the report first'"""
 _SAID = {"approve": "approved", "reject": "rejected", "ask-changes": "asked for changes of", "rerun": "runs again:"}
 _LINE_COLOURS = {"+": "green", "-": "red", "@": "cyan", "d": "bold"}
 

@@ -12,7 +12,11 @@ from paddock.core.errors import BadInput
 EXAMPLE = """\
 paddock schedule add --cron "*/15 * * * *" --tz Europe/Berlin --job nightly.yaml --name nightly
 paddock schedule add --every 1h --overlap queue --job sync.yaml --name sync
-paddock schedule show nightly"""
+paddock schedule show nightly
+paddock schedule list
+paddock schedule pause nightly
+paddock schedule resume nightly
+paddock schedule remove nightly"""
 
 
 def main(verb: str, words: list[str]) -> int:

@@ -13,7 +13,8 @@ from paddock.core.errors import BadInput
 EXAMPLE = """\
 paddock secret set npm --project shop --file npm.token
 pass show npm | paddock secret set npm --project shop
-paddock secret list"""
+paddock secret list
+paddock secret remove npm --project shop"""
 
 
 def main(verb: str, words: list[str]) -> int:

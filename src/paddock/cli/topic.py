@@ -17,7 +17,12 @@ paddock topic publish deploys --type deploy.done --data '{"host": "a1"}'
 paddock topic follow deploys
 paddock topic follow paddock.jobs --after latest --state ready --capability gpu
 paddock topic take deploys --group mailers --consumer me --max 10
-paddock topic ack deploys --group mailers TOKEN"""
+paddock topic ack deploys --group mailers TOKEN
+paddock topic list
+paddock topic create deploys --keep-for 7d --keep-last 10000
+paddock topic read deploys --after 12
+paddock topic groups deploys
+paddock topic nack deploys --group mailers TOKEN"""
 
 PAGE = 500
 # Seconds for which one question waits at a topic that stands still.
