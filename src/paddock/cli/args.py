@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from paddock import settings
 from paddock.cli.main import GROUPS
@@ -50,7 +50,7 @@ def for_part(parts: "argparse._SubParsersAction[Parser]", name: str, about: str,
 
 def parts_of(parser: Parser) -> "argparse._SubParsersAction[Parser]":
     """Where the parts of a verb are added; one must be named."""
-    made = partial(_part, (parser.epilog or "").splitlines())
+    made = cast(type[Parser], partial(_part, (parser.epilog or "").splitlines()))
     return parser.add_subparsers(metavar="PART", dest="part", required=True, parser_class=made)
 
 

@@ -118,12 +118,13 @@ def _add(found: argparse.Namespace) -> int:
     if forge and not found.forge:
         raise BadInput("--forge is missing", hint="such as --forge github:owner/name")
     made = args.api_of(found).post("/v1/projects", body)
+    if not found.json:
+        # Told at once: it stands also where the forge is refused.
+        out.line(f"project {made['name']}: {made['repo']} at {made['branch']}, {_checks(len(made['checks']))}")
     shown = args.api_of(found).post(at("projects", made["name"], "forge"), forge) if forge else None
     if found.json:
         out.dump(made if shown is None else {**made, "forge": shown})
-        return 0
-    out.line(f"project {made['name']}: {made['repo']} at {made['branch']}, {_checks(len(made['checks']))}")
-    if shown is not None:
+    elif shown is not None:
         project_forge.tell(found, shown)
     return 0
 
