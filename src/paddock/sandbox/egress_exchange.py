@@ -1,13 +1,19 @@
-"""One request of a run with a secret added, and its answer with that secret covered."""
+"""One request of a run with a secret added, and its answer with that secret covered.
+
+The HTTP library is loaded with the first request: most agents never see one.
+"""
 
 import contextlib
-import http.client
 import socket
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from paddock.core.redaction import Redactor
 from paddock.sandbox.egress_request import BadRequest
 from paddock.sandbox.egress_upstream import BLOCK, HOP, Asked, Body, Upstream
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection, HTTPResponse
 
 _NOT_BACK = HOP | {"proxy-authenticate", "content-length"}
 
@@ -29,14 +35,16 @@ class Exchange:
 
     def run(self, inner: socket.socket, first: bytes, outer: socket.socket) -> None:
         """Sends the request on, with the secret, and its answer back. Raises: OSError, BadRequest."""
+        from http.client import HTTPConnection, HTTPException
+
+        link = HTTPConnection(self._upstream.host, self._upstream.port)
+        link.sock = outer
         try:
-            self._run(inner, first, outer)
-        except http.client.HTTPException as error:
+            self._run(link, inner, first)
+        except HTTPException as error:
             raise OSError(f"its answer is none: {error!r}"[:200]) from None
 
-    def _run(self, inner: socket.socket, first: bytes, outer: socket.socket) -> None:
-        link = http.client.HTTPConnection(self._upstream.host, self._upstream.port)
-        link.sock = outer
+    def _run(self, link: "HTTPConnection", inner: socket.socket, first: bytes) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it may answer before it has read all
             self._send(link, inner, first)
         answer = link.getresponse()
@@ -45,7 +53,7 @@ class Exchange:
         self.status = answer.status
         self._return(answer, inner)
 
-    def _send(self, link: http.client.HTTPConnection, inner: socket.socket, first: bytes) -> None:
+    def _send(self, link: "HTTPConnection", inner: socket.socket, first: bytes) -> None:
         asked, secret = self._asked, self._upstream.secret
         link.putrequest(asked.method, asked.path, skip_host=True, skip_accept_encoding=True)
         usual = self._upstream.port == (443 if secret.tls else 80)
@@ -73,7 +81,7 @@ class Exchange:
         if chunked:
             link.send(b"0\r\n\r\n")
 
-    def _return(self, answer: http.client.HTTPResponse, inner: socket.socket) -> None:
+    def _return(self, answer: "HTTPResponse", inner: socket.socket) -> None:
         lines = [f"HTTP/1.1 {answer.status} {answer.reason}"]
         lines += [f"{name}: {_flat(value)}" for name, value in answer.getheaders() if name.lower() not in _NOT_BACK]
         size = answer.length
@@ -88,7 +96,7 @@ class Exchange:
             self.back += len(data)
             _put(inner, self._cover.feed(data), chunked)
         if size is not None and self.back < size and not bare:
-            raise http.client.IncompleteRead(b"")
+            raise OSError("its answer ended early")
         _put(inner, self._cover.end(), chunked)
         if chunked:
             inner.sendall(b"0\r\n\r\n")
