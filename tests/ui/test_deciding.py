@@ -33,7 +33,9 @@ def open_change(fleet: House) -> tuple[Hand, str]:
 def test_a_change_is_found_read_approved_and_seen_to_merge(fleet: House, page: Page) -> None:
     hand, change = open_change(fleet)
     page.goto("/")
-    page.locator("[data-live=needs]").get_by_role("link", name="BUG-01").click()
+    needs = page.locator("[data-live=needs]")
+    expect(needs).to_contain_text("no person has approved it")
+    needs.get_by_role("link", name="BUG-01").click()
     expect(page.locator(".diff .add")).to_have_text(
         ["+    cents = sum(line.cents for line in lines)\n", "+    return cents / 100\n"]
     )

@@ -52,7 +52,7 @@ async def fleet(control: Control, _request: Request) -> Data:
     return {
         "fleet": figures,
         "paused": [_paused(project) for project in projects if project["paused"]],
-        "waiting": waiting,
+        "waiting": [change | {"gate": await views.gate(control, change["id"])} for change in waiting],
         "parked": parked,
         "running": running,
         "journal": page_words.told(events, _names(recent, running, agents)),
