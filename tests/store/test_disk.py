@@ -77,20 +77,22 @@ async def test_the_next_group_is_at_work_while_the_last_one_goes_to_disk(tmp_pat
 
     async def add(name: str, commits: int) -> asyncio.Task[Project]:
         task = asyncio.create_task(store.add_project(_project(name)))
-        await asyncio.to_thread(wait_until, lambda: engine.commits >= commits, 30)
+        await asyncio.to_thread(wait_until, lambda: engine.commits >= commits)
         return task
 
     first = await add("first", 1)
     second = await add("second", 0)  # has to wait, so that the writer knows it is busy
     gates[1].set()
-    await asyncio.wait_for(first, 30)
+    await asyncio.wait_for(first, 60)
+    # The first one is answered before the writer looks for more: a third one now might join the second one's group.
+    await asyncio.to_thread(wait_until, lambda: engine.commits >= 2)
     third = await add("third", 3)
     seen = engine.looked
     reading = asyncio.create_task(store.projects())
-    await asyncio.to_thread(wait_until, lambda: engine.looked > seen, 30)
+    await asyncio.to_thread(wait_until, lambda: engine.looked > seen)
     assert not (second.done() or third.done() or reading.done())
     gates[2].set()
-    await asyncio.wait_for(asyncio.gather(second, third), 30)
+    await asyncio.wait_for(asyncio.gather(second, third), 60)
     assert {project.name for project in await reading} == {"first", "second", "third"}
     await store.close()
 
