@@ -45,6 +45,8 @@ def test_every_verb_explains_itself_with_an_example(tmp_path: Path, verb: str) -
     [
         (["jbos"], "paddock: there is no verb 'jbos' (did you mean `paddock jobs`?)\n"),
         (["logs"], "paddock: there is no verb 'logs' (did you mean `paddock job logs`?)\n"),
+        (["policy", "check", "--policy", "/nowhere"], "paddock: there is no policy /nowhere "),
+        (["run", "--policy", "/nowhere"], "paddock: there is no policy /nowhere "),
         (["report", "--dry-run"], "paddock: no agent has run with "),
         (["xyzzy"], "paddock: there is no verb 'xyzzy' (paddock --help lists the verbs)\n"),
         (["--json"], "paddock: a verb is missing (paddock --help lists the verbs)\n"),

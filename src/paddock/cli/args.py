@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from paddock import settings
 from paddock.cli.main import GROUPS
+from paddock.core.errors import BadInput
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from paddock.cli.api import Api
 
 # A flag that only programs use.
@@ -113,6 +116,16 @@ def settings_of(found: argparse.Namespace, **defaults: object) -> settings.Setti
     Raises: BadInput.
     """
     return settings.load(given(found), defaults=defaults)
+
+
+def policy_of(these: settings.Settings) -> "Path":
+    """The host's policy. Only the usual file may be missing: one that somebody named would else bound nothing unseen.
+
+    Raises: BadInput.
+    """
+    if str(these.policy) != settings.TABLE["policy"].default and not these.policy.exists():
+        raise BadInput(f"there is no policy {these.policy}", hint="write it, or leave --policy and PADDOCK_POLICY out")
+    return these.policy
 
 
 def given(found: argparse.Namespace) -> dict[str, object]:

@@ -56,7 +56,7 @@ def main(verb: str, words: list[str]) -> int:
         work=workspace_root(settings.work),
         slots=settings.slots,
         tools=dedupe([*default_tools(), *(Path(tool) for tool in settings.tools)]),
-        policy=settings.policy,
+        policy=args.policy_of(settings),
         allow_degraded=settings.allow_degraded,
         drain_s=settings.drain_seconds,
     )

@@ -35,7 +35,7 @@ def main(verb: str, words: list[str]) -> int:
 def _read(settings: Settings) -> Policy:
     from paddock.agent.policy import load
 
-    return load(settings.policy, Policy(allow_degraded=settings.allow_degraded))
+    return load(args.policy_of(settings), Policy(allow_degraded=settings.allow_degraded))
 
 
 def _check(found: argparse.Namespace) -> int:

@@ -57,7 +57,7 @@ def main(verb: str, words: list[str]) -> int:
             check_s=settings.health_seconds,
             check_timeout_s=settings.health_timeout,
             tools=dedupe([*default_tools(), *(Path(tool) for tool in settings.tools)]),
-            policy=settings.policy,
+            policy=args.policy_of(settings),
             allow_degraded=settings.allow_degraded,
             token=settings.secret(),
             drain_s=settings.drain_seconds,
