@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from paddock.core.job import Files, Scope
 from paddock.core.policy import Policy
@@ -20,6 +22,12 @@ from paddock.sandbox import Launch
 from paddock.wire.messages import Limits
 
 ROOT = PurePosixPath("/workspace")
+# What messages are made of, as far as the conversation looks into them.
+WORDS = [
+    *("update", "sessionUpdate", "toolCall", "toolCallId", "kind", "title", "status", "locations", "path", "content"),
+    *("text", "rawInput", "command", "options", "optionId", "usage", "cost", "amount", "stopReason", "sessionId"),
+    *("protocolVersion", "authMethods", "configOptions", "category", "id", "code"),
+]
 # An agent: `say` sends, `hear` waits for the next message; what stands behind it is its part in a scene.
 AGENT = r"""
 import json, sys
@@ -108,7 +116,10 @@ async def test_an_agent_works_on_its_brief_and_tells_what_it_used() -> None:
     ],
     ids=["version", "leaves", "gives up", "refuses", "long", "asks for ever", "login"],
 )
-async def test_what_is_no_end_of_the_work_is_a_failure_that_says_why(part: str, told: str) -> None:
+async def test_what_is_no_end_of_the_work_is_a_failure_that_says_why(
+    part: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("paddock.runners.process.GRACE_S", 0.3)
     code, log, _ = await play(part)
     assert code == 1 and any(one in log for one in told.split("|")), log[-2_000:]
 
@@ -182,3 +193,31 @@ def test_an_answer_is_one_that_was_offered_or_none() -> None:
 def test_a_tool_call_that_says_too_much_is_allowed_nothing() -> None:
     kept = acp._kept({"kind": "edit", "locations": [{"path": "/workspace/src/a" * 100}] * 100, "title": "t"})
     assert against(kept, fence(), ROOT) and kept["title"] == "t"
+
+
+_JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=4),
+    max_leaves=8,
+)
+_MESSAGES = st.fixed_dictionaries(
+    {"jsonrpc": st.just("2.0")},
+    optional={
+        "id": st.integers(0, 5) | _JUNK,
+        "method": st.sampled_from(("session/update", "session/request_permission", "x")) | _JUNK,
+        "params": _JUNK,
+        "result": _JUNK,
+        "error": _JUNK,
+    },
+)
+
+
+@given(st.lists(_MESSAGES, max_size=12), st.binary(max_size=40))
+@settings(max_examples=60, deadline=None)
+def test_nothing_that_an_agent_sends_breaks_the_conversation(messages: list[Any], noise: bytes) -> None:
+    said: list[Any] = []
+    talk = Conversation(Wish(brief="b", model="m", login="l", root=ROOT), fence(), Log())
+    talk.open(lambda data: said.append(json.loads(data)) is None)
+    talk.write(b"\n".join(json.dumps(one).encode() for one in messages) + b"\n" + noise + b"\n")
+    talk.close()
+    assert talk.over.is_set() and all(one["jsonrpc"] == "2.0" for one in said)
