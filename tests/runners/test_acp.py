@@ -217,7 +217,12 @@ _MESSAGES = st.fixed_dictionaries(
 def test_nothing_that_an_agent_sends_breaks_the_conversation(messages: list[Any], noise: bytes) -> None:
     said: list[Any] = []
     talk = Conversation(Wish(brief="b", model="m", login="l", root=ROOT), fence(), Log())
-    talk.open(lambda data: said.append(json.loads(data)) is None)
+
+    def say(data: bytes) -> bool:
+        said.append(json.loads(data))
+        return True
+
+    talk.open(say)
     talk.write(b"\n".join(json.dumps(one).encode() for one in messages) + b"\n" + noise + b"\n")
     talk.close()
     assert talk.over.is_set() and all(one["jsonrpc"] == "2.0" for one in said)
