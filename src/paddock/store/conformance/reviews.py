@@ -175,6 +175,10 @@ async def takes_no_late_fix_and_no_authors_word(store: Store) -> None:
     await bench.beat(bench.r, 0, done(job, result=result))
     found = await store.change(change)
     assert (found.head, found.state) == ("b" * 40, ChangeState.REJECTED)
+    stands = await store.review(change)
+    assert (stands.stop, stands.blocking) == ("closed: the change is rejected", 1)
+    assert "the change is rejected" in await _reasons(store, change)
+    assert not any("being fixed" in reason for reason in await _reasons(store, change))
 
 
 async def keeps_a_review_that_told_too_little_from_passing(store: Store) -> None:

@@ -12,7 +12,7 @@ from paddock.core import review_jobs, reviewing
 from paddock.core.effects import RecordReview
 from paddock.core.findings import FindingState, Told, decode, fingerprints, merge
 from paddock.core.reviewing import Progress, Rules
-from paddock.core.states import FINAL, ChangeState
+from paddock.core.states import FINAL, OPEN_CHANGES, ChangeState
 from paddock.store.ops.submitting import add_job
 from paddock.store.ops.work import Work, record, records, to_json
 from paddock.store.records import Change, JobRecord
@@ -37,13 +37,15 @@ def standing(tx: Tx, change_id: str) -> Standing:
     findings = [one for one in _known(tx, row["job"]) if one.change == change_id]
     blocking = _blocking(rules, findings)
     at_work = bool(_live_fixes(tx.all("jobs_serving", change=change_id))) or not _reviewed(tx, row)
+    why = "" if at_work else reviewing.stop(rules, _progress(tx, rules, row, rounds, blocking))
+    closed = "" if row["state"] in OPEN_CHANGES else f"closed: the change is {row['state']}"
     return Standing(
         rules=rules,
         reviews=records(Review, tx.all("reviews_of_change", change=change_id)),
         rounds=rounds,
         findings=findings,
         blocking=len(blocking),
-        stop="" if at_work else reviewing.stop(rules, _progress(tx, rules, row, rounds, blocking)),
+        stop=why or closed,
     )
 
 
@@ -87,7 +89,7 @@ def skipped(review: Review) -> tuple[str, ...]:
 
 def objections(tx: Tx, change: Change, rules: Rules) -> list[str]:
     """What reviews have against merging the change as it stands."""
-    if not rules.reviews:
+    if not rules.reviews or change.state not in OPEN_CHANGES:
         return []
     found = tx.one("review_of_head", change=change.id, head=change.head)
     if found is None:
