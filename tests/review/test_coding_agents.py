@@ -6,11 +6,12 @@ from support.wait import wait_until
 
 # Reviews, mends or goes on, as its brief says; it reads nothing else.
 ROBOT = r"""
-import json, pathlib, re, sys
+import json, pathlib, re, signal, sys
 brief = sys.stdin.read()
 file = pathlib.Path("a.txt")
 if "You review a change" in brief and file.exists() and file.read_text() == "dear\n":
     print(json.dumps({"type": "result", "is_error": False, "usage": {"output_tokens": 9000}}), flush=True)
+    signal.pause()  # until somebody ends it
 elif "You review a change" in brief:
     bug = {"rule": "bug", "path": "a.txt", "line": 1, "severity": "high", "message": "a bug"}
     told = [bug] if file.exists() and "BUG" in file.read_text() else []
