@@ -43,6 +43,7 @@ def test_a_coding_agent_reviews_mends_and_goes_on_with_what_it_began(fleet: Flee
     assert b"+mended bug\n+now please" in fleet.api.raw(f"/v1/changes/{job}/diff")[0]
     shown = fleet.cli("review", "rules", "by-robots").stdout
     assert "robot for *" in shown and "what the job ran, 2 rounds" in shown
+    review(fleet, job)  # else this one's review would have all there is
     fleet.cli("spend", "budget", "by-robots", "--tokens-a-day", "1000")
     dear = fleet.run(["sh", "-c", "echo dear > a.txt"], id="dear", project="by-robots", budget={"tokens": 0})
     wait_until(
