@@ -15,7 +15,7 @@ from paddock.wire.messages import Check
 from support.fleet import Fleet
 from support.light import Light
 from support.places import make_traversable, remove_tree
-from support.wait import wait_until
+from support.wait import gone, wait_until
 
 
 def test_a_check_is_an_argv_and_nothing_of_a_shell() -> None:
@@ -98,9 +98,7 @@ def test_a_check_that_hangs_is_ended_with_all_it_started(tmp_path: Path) -> None
     health = until((hanging,), lambda stands: "longer than 1 s" in stands[0].detail, timeout=1)
     assert not health.stands[0].ok
     child = int(pid.read_text())
-    wait_until(
-        lambda: not Path(f"/proc/{child}").exists() or "(sleep) Z" in Path(f"/proc/{child}/stat").read_text(), 30
-    )
+    wait_until(lambda: gone(child), what="what it started has ended")
 
 
 def test_a_check_that_comes_and_goes_is_told_each_time(tmp_path: Path) -> None:

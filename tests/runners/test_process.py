@@ -1,7 +1,6 @@
 """A job's process: output in order, limits that hold, and nothing left behind."""
 
 import asyncio
-import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from paddock.runners.base import Stop
 from paddock.runners.process import CannotStart, Ended, run_process
 from paddock.sandbox import Launch
 from paddock.wire.messages import Limits
+from support.wait import gone
 
 
 class Kept:
@@ -43,7 +43,7 @@ async def test_a_run_past_its_time_is_ended_with_all_its_children() -> None:
     ended, kept = await run(Limits(wall_s=2), "/bin/sh", "-c", "sleep 600 & echo $!; wait")
     assert ended.why == "timeout"
     # On a machine that was busy for those seconds nothing had begun yet.
-    assert not any(_alive(int(pid)) for pid in kept.data.split())
+    assert all(gone(int(pid)) for pid in kept.data.split())
 
 
 async def test_silence_counts_as_hung() -> None:
@@ -63,7 +63,7 @@ async def test_an_order_to_stop_ends_the_group_and_gives_its_reason() -> None:
     stop.order("stale")
     ended = await running
     assert ended.why == "cancel"
-    assert not _alive(int(kept.data.split()[0]))
+    assert gone(int(kept.data.split()[0]))
 
 
 async def test_one_that_ignores_the_polite_signal_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,11 +81,3 @@ async def test_stdin_is_closed() -> None:
 async def test_a_program_that_is_not_there_is_told_by_name() -> None:
     with pytest.raises(CannotStart, match="/no/such/program"):
         await run(Limits(wall_s=1), "/no/such/program")
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"

@@ -11,7 +11,7 @@ import pytest
 
 from support.fleet import Fleet
 from support.places import make_traversable, remove_tree
-from support.wait import wait_until
+from support.wait import gone, wait_until
 
 JOBS = 120
 
@@ -42,13 +42,6 @@ def processes(fleet: Fleet) -> tuple[int, int, int]:
     [keeper] = children(fleet.control.popen.pid)
     wait_until(lambda: children(keeper), what="there is a signer")
     return fleet.control.popen.pid, keeper, children(keeper)[0]
-
-
-def gone(pid: int) -> bool:
-    """Whether a process has ended, whoever has yet to take note of it."""
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
-    return True
 
 
 def holds(pid: int, secret: bytes) -> bool:

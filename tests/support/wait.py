@@ -1,7 +1,9 @@
 """Waiting for what has no signal to wait for."""
 
+import contextlib
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -25,3 +27,10 @@ def wait_until(predicate: Callable[[], T], seconds: float = 60.0, *, every: floa
             raise AssertionError(f"not within {seconds:g} s: {what or repr(predicate)}; last seen: {value!r}")
         time.sleep(pause)
         pause = every or min(LONGEST, pause * LONGER)
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, whoever has yet to take note of it; it may go while it is looked at."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    return True
