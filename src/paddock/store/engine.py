@@ -1,13 +1,24 @@
 """What the store's operations run on: a database behind asyncio, with reads and grouped, durable writes."""
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from paddock.core.errors import PaddockError
 from paddock.store.statements import Tx
 
 T = TypeVar("T")
 Op = Callable[[Tx], T]
+
+
+class Glance(Generic[T]):
+    """A read of one statement, which sees one moment by itself: no transaction is made for it."""
+
+    def __init__(self, op: Op[T]) -> None:
+        self._op = op
+
+    def __call__(self, tx: Tx) -> T:
+        """What the read gives."""
+        return self._op(tx)
 
 
 class StoreUnavailable(PaddockError):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from paddock.store.engine import Glance
 from paddock.store.operations import Operations
 from paddock.store.ops import replicas
 from paddock.store.records import Agent, Pulse
@@ -17,7 +18,7 @@ class ReplicaOps(Operations):
         return await self._read(lambda tx: tx.value("fact", name=name))
 
     async def pulse(self) -> Pulse:
-        return await self._read(replicas.pulse)
+        return await self._read(Glance(replicas.pulse))
 
     async def keep(self, lease: int, now: int) -> tuple[Sequence[str], int]:
         return await self._write(now, lambda work: replicas.keep(work, lease))

@@ -16,7 +16,7 @@ import psycopg
 
 from paddock.core.errors import PaddockError
 from paddock.core.schedule import backoff
-from paddock.store.engine import Op, StoreUnavailable
+from paddock.store.engine import Glance, Op, StoreUnavailable
 from paddock.store.postgres.link import Link, connect, words
 from paddock.store.postgres.tx import PostgresTx
 from paddock.store.threads import Done, Job, Queue, ThreadedEngine, call, groups
@@ -106,8 +106,10 @@ class PostgresEngine(ThreadedEngine):
     def _read_group(self, link: Link, group: list[Job]) -> list[Done]:
         done: list[Done] = []
         tx = PostgresTx(link)
+        looks = not all(isinstance(op, Glance) for op, _ in group)
         with _lost():
-            link.execute(_LOOK, prepare=False)
+            if looks:
+                link.execute(_LOOK, prepare=False)
         for op, future in group:
             try:
                 done.append((future, op(tx), None))
@@ -115,9 +117,11 @@ class PostgresEngine(ThreadedEngine):
                 _raise_if_lost(error)
                 done.append((future, None, error))
                 with _lost():
-                    link.execute(b"ROLLBACK; " + _LOOK, prepare=False)
+                    if looks:
+                        link.execute(b"ROLLBACK; " + _LOOK, prepare=False)
         with _lost():
-            link.execute(b"COMMIT", prepare=False)
+            if looks:
+                link.execute(b"COMMIT", prepare=False)
         self.looked += tx.ran
         return done
 
