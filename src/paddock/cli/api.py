@@ -102,7 +102,10 @@ class Api:
                     yield line[5:].decode(errors="replace").strip()
 
     def _json(self, method: str, path: str, body: bytes | None, timeout: float = 0) -> Any:
-        raw = self._patiently(method, path, body, timeout or self._timeout)
+        return self.read(self._patiently(method, path, body, timeout or self._timeout))
+
+    def read(self, raw: bytes) -> Any:
+        """An answer's JSON. Raises: NotPaddock."""
         try:
             return json.loads(raw)
         except ValueError:

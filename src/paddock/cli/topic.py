@@ -88,7 +88,7 @@ def _list(found: argparse.Namespace) -> int:
 
 
 def _bounds(row: dict[str, Any]) -> str:
-    parts = [f"{row['keep_ms'] // 1_000} s"] if row["keep_ms"] else []
+    parts = [out.span(row["keep_ms"] / 1_000)] if row["keep_ms"] else []
     parts += [f"the latest {row['keep_count']}"] if row["keep_count"] else []
     return " and ".join(parts) or "all"
 
@@ -159,8 +159,9 @@ def _follow(found: argparse.Namespace) -> int:
 def _page(found: argparse.Namespace, after: str, **asked: int) -> tuple[list[dict[str, Any]], str]:
     """Events, and the position to go on behind."""
     words = {word: given for word in _FILTERS if (given := getattr(found, word))}
-    body, headers = args.api_of(found).raw(at("topics", found.topic), after=after, **asked, **words)
-    return json.loads(body), headers["paddock-position"]
+    api = args.api_of(found)
+    body, headers = api.raw(at("topics", found.topic), after=after, **asked, **words)
+    return api.read(body), headers["paddock-position"]
 
 
 def _print(row: dict[str, Any]) -> None:
