@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from paddock.core import licences
 from paddock.core.errors import BadInput, Conflict
 from paddock.wire import licence
 from paddock.wire.messages import Outcome, Reply
@@ -184,6 +185,20 @@ def test_the_command_line_sets_lists_and_removes(plane: Fleet) -> None:
     assert plane.cli("licence", "set", "--feature", "NO").returncode == 2
     assert plane.cli("licence", "remove", "default").returncode == 0
     assert "agents are unlimited" in plane.cli("licence", "list").stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"plan": "enterprice"}, "enterprice has no terms of its own"),
+        ({"features": ["comand"]}, "no kind of job is comand"),
+        ({"features": ["reviews.*"]}, "no kind of job is reviews"),
+    ],
+)
+def test_a_slip_of_the_pen_bounds_something_or_is_none(given: dict[str, object], words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        licences.parse("default", given, 0)
+    assert licences.parse("default", {"plan": "site", "max_agents": 0, "features": ["review.*"]}, 0).max_agents == 0
 
 
 def test_nobody_else_is_handed_a_licence(plane: Fleet) -> None:

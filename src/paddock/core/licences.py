@@ -10,6 +10,7 @@ from typing import Any
 
 from paddock.core import tokens
 from paddock.core.errors import BadInput
+from paddock.core.kinds import KINDS
 from paddock.core.tokens import Binding
 
 # The licence of every agent whose token names none.
@@ -58,6 +59,12 @@ def parse(name: Any, given: Any, now: int) -> Licence:
     plan = given.get("plan", "")
     if not isinstance(plan, str) or (plan and not _NAME.fullmatch(plan)):
         raise BadInput("plan: expected a word", hint=f"such as {', '.join(PLANS)}", where="plan")
+    if plan and plan not in PLANS and "max_agents" not in given:  # a slip of the pen would bound nothing
+        raise BadInput(
+            f"plan: {plan} has no terms of its own, so say how many agents it is for",
+            hint=f"max_agents, 0 for no bound; {', '.join(PLANS)} have terms",
+            where="plan",
+        )
     terms = {**PLANS.get(plan, {}), **given}
     valid, expires = _number(terms, "valid_s"), _number(terms, "expires", 2**53)
     return Licence(
@@ -89,6 +96,9 @@ def _features(given: Any) -> tuple[str, ...]:
         if not isinstance(name, str) or len(name) > 64 or not _FEATURE.fullmatch(name):
             hint = "a kind of job such as command, a family such as review.*, or * for all"
             raise BadInput(f"features: {str(name)[:60]!r} is none", hint=hint, where="features")
+        if not any(lets((name,), kind) for kind in KINDS):
+            known = ", ".join(KINDS)
+            raise BadInput(f"features: no kind of job is {name}", hint=f"kinds are {known}", where="features")
     return tuple(dict.fromkeys(given))
 
 
