@@ -169,7 +169,8 @@ def test_a_project_that_has_spent_its_budget_waits_for_a_person(fleet: Fleet) ->
     waits = fleet.run(["true"], id="waits", project="costly")
     assert "its budget" in fleet.api.get(f"/v1/jobs/{waits}/why")["summary"]
     assert "used up" in fleet.cli("spend", "--project", "costly").stdout
-    assert fleet.api.get("/spend.json")["spend"]["budgets"][0]["used_up"]
+    [budget] = [one for one in fleet.api.get("/spend.json")["spend"]["budgets"] if one["project"] == "costly"]
+    assert budget["used_up"]
     assert "paddock project resume" in fleet.api.raw("/spend")[0].decode()
     fleet.cli("project", "resume", "costly", "--as", "ann")
     assert fleet.until(waits, "done")["state"] == "done"
