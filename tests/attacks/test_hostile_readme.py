@@ -117,9 +117,11 @@ def scene() -> Iterator[Scene]:
     try:
         with Fleet(folder) as fleet:
             made = Scene(fleet, folder / "policy.toml")
-            if os.geteuid() == 0:
+            more: list[str] = []
+            if os.geteuid() == 0:  # nobody else can write a policy that is believed
                 made.rule()
-            fleet.agent("a1", more=["--policy", str(made.policy)])
+                more = ["--policy", str(made.policy)]
+            fleet.agent("a1", more=more)
             yield made
             made.close()
     finally:
