@@ -13,6 +13,8 @@ from paddock.gitnative import claiming, gitrun, holding, presence, records, stal
 from paddock.gitnative.claiming import Claimed, Missed, claim
 from paddock.gitnative.errors import ClaimLost, GitRefused, GitUnreachable
 from paddock.gitnative.fleet import Agent
+from paddock.gitnative.protocol import Decide, Exchange
+from paddock.gitnative.remote import Remote
 from paddock.gitnative.selection import Filter, by_rank
 from support.repos import make_repo
 
@@ -53,6 +55,22 @@ def test_the_whole_way_of_a_task(tmp_path: Path, process: bool) -> None:
         "https://forge.example/pull/7",
     )
     assert repo.git("fsck", "--strict", check=False) == ""
+
+
+def test_who_comes_to_a_host_that_knows_the_tasks_claims_at_the_first_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = remote_with(tmp_path / "r.git", 2)
+    won(claim(fleet_at(repo, tmp_path / "home"), Agent(name="amy")))
+    looks, exchange = [], Remote.exchange
+
+    def look(remote: Remote, decide: Decide) -> Exchange:
+        looks.append(remote)
+        return exchange(remote, decide)
+
+    monkeypatch.setattr(Remote, "exchange", look)
+    won(claim(fleet_at(repo, tmp_path / "home"), Agent(name="bob")))
+    assert len(looks) == 1
 
 
 def test_many_agents_for_as_many_tasks_get_one_each(tmp_path: Path) -> None:

@@ -89,15 +89,18 @@ class Home:
 
     @contextlib.contextmanager
     def notes(self, name: str) -> Iterator[dict[str, object]]:
-        """A small JSON mapping that is read, changed and written under a lock."""
+        """A small JSON mapping that is read, changed, and written when it was, under a lock."""
         path = self.path / f"{name}.json"
         with locked(self.path / f"{name}.lock"):
             try:
                 found = json.loads(path.read_bytes())
             except (OSError, ValueError):
                 found = {}
+            before = json.dumps(found)
             yield found
-            replace(path, json.dumps(found).encode())
+            after = json.dumps(found)
+            if after != before:
+                replace(path, after.encode())
 
 
 def replace(path: Path, data: bytes, *, durable: bool = True) -> None:

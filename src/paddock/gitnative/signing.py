@@ -98,7 +98,9 @@ class Trust:
         self._signers = ""
 
     def knows(self, stored: Stored, view: View) -> bool:
-        """Whether everything was judged already that a decision by this view takes."""
+        """Whether everything was judged already that a decision by this view takes, or there is nothing to judge."""
+        if stored.tip not in self._tips and not stored.signers and not self._listed():
+            self._tips.add(stored.tip)
         return stored.tip in self._tips and (
             not stored.signers or all(oid in self._claims for oid in view.done.values())
         )
@@ -131,6 +133,11 @@ class Trust:
         """Raises: NotSigned when whoever writes here must sign and does not."""
         if stored.signers and not signs:
             raise NotSigned("claims are signed in this repository", hint="name your key: --sign KEY")
+
+    def _listed(self) -> str:
+        """The list that this host believes by now; empty while there was none."""
+        with self._home.notes("signers") as notes:
+            return str(notes.get("signers") or "")
 
     def _check_tip(self, stored: Stored) -> None:
         with self._home.notes("signers") as notes:
