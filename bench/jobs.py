@@ -12,7 +12,7 @@ from bench.place import Place, cores, on_core
 from bench.report import Report, best, say
 
 RUNS, JOBS, BATCH = 2, 8_000, 1_000
-AGENTS, SLOTS = 2, 500
+AGENTS, SLOTS = 2, 256
 LONGEST_S = 35.0
 
 
