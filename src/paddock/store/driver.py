@@ -10,6 +10,7 @@ from paddock.store.anomaly_ops import AnomalyOps
 from paddock.store.base import Fate, Nearly
 from paddock.store.budget_ops import BudgetOps
 from paddock.store.chain_ops import ChainOps
+from paddock.store.engine import Glance
 from paddock.store.fairness_ops import FairOps
 from paddock.store.forging_ops import ForgeOps
 from paddock.store.licence_ops import LicenceOps
@@ -107,7 +108,7 @@ class StoreDriver(
         return await self._read(lambda tx: reading.find_agent(tx, ref))
 
     async def agents(self) -> list[Agent]:
-        return await self._read(lambda tx: records(Agent, tx.all("agents")))
+        return await self._read(Glance(lambda tx: records(Agent, tx.all("agents"))))
 
     # Jobs
 
@@ -229,7 +230,7 @@ class StoreDriver(
         return await self._read(lambda tx: reading.journal(tx, after, job, limit))
 
     async def last_seq(self) -> int:
-        return await self._read(lambda tx: tx.value("last_seq") or 0)
+        return await self._read(Glance(lambda tx: tx.value("last_seq") or 0))
 
     async def findings(self) -> dict[str, list[str]]:
         return await self._read(checking.findings)

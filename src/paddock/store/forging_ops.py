@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from paddock.store.engine import Glance
 from paddock.store.forging import ForgeRow, Intent, Settled, What
 from paddock.store.operations import Operations
 from paddock.store.ops import forging
@@ -16,7 +17,7 @@ class ForgeOps(Operations):
     """See `ForgeStore`."""
 
     async def forges(self) -> list[ForgeRow]:
-        return await self._read(forging.listed)
+        return await self._read(Glance(forging.listed))
 
     async def set_forge(self, row: ForgeRow, now: int) -> None:
         await self._write(now, lambda work: forging.set_forge(work, row))

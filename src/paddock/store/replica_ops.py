@@ -15,7 +15,7 @@ class ReplicaOps(Operations):
         return await self._write(now, lambda work: replicas.agree(work, name, value))
 
     async def fact(self, name: str) -> str | None:
-        return await self._read(lambda tx: tx.value("fact", name=name))
+        return await self._read(Glance(lambda tx: tx.value("fact", name=name)))
 
     async def pulse(self) -> Pulse:
         return await self._read(Glance(replicas.pulse))
@@ -24,7 +24,7 @@ class ReplicaOps(Operations):
         return await self._write(now, lambda work: replicas.keep(work, lease))
 
     async def agents_touched(self, after: int) -> list[str]:
-        return await self._read(lambda tx: [row["agent"] for row in tx.all("agents_touched", after=after)])
+        return await self._read(Glance(lambda tx: [row["agent"] for row in tx.all("agents_touched", after=after)]))
 
     async def standing_of(self, agent: str) -> tuple[Agent, int]:
         return await self._read(lambda tx: replicas.standing_of(tx, agent))
