@@ -91,7 +91,12 @@ def test_what_outlived_its_owner_is_ended(root: Path, project: repos.Repo) -> No
 def test_ending_the_process_group_ends_the_whole_box(make: Make) -> None:
     worktree = make()
     token = worktree.record.token
-    with worktree.launch(["/bin/sh", "-c", "setsid sleep 600 & setsid sleep 600 & echo ready; wait"]) as ready:
+    # bubblewrap's init asks to die with its parent only after it has started the job, and then sleeps. Who is killed
+    # before that leaves it behind; `end_run` is there for it.
+    watched = "until grep -q '^State:.S' /proc/1/status; do :; done"
+    with worktree.launch(
+        ["/bin/sh", "-c", f"setsid sleep 600 & setsid sleep 600 & {watched}; echo ready; wait"]
+    ) as ready:
         job = subprocess.Popen(ready.argv, **ready.options(), stdout=subprocess.PIPE)
     assert job.stdout is not None
     assert job.stdout.readline() == b"ready\n"
