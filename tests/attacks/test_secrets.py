@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -187,7 +188,8 @@ def scene() -> Iterator[Scene]:
 def test_a_secret_that_the_proxy_adds_is_nowhere_in_the_box(scene: Scene) -> None:
     state, _, log = scene.ended(scene.run("asks", ASKS, "model"))
     assert state == "done" and "heard: you said hi at /v1/messages" in log, log
-    assert "found: [] looked at" in log and "looked at 2" not in log
+    looked = re.search(r"found: \[\] looked at (\d+)", log)
+    assert looked is not None and int(looked[1]) > 2, log  # the two answers alone would be no search
     assert "secrets: False the-proxy-adds-it" in log and "admin: HTTP Error 403" in log
     assert "model: POST /v1/messages 200" in log
     assert [seen["x-api-key"] for seen in scene.model.seen] == [MODEL_KEY, MODEL_KEY]

@@ -15,6 +15,7 @@ from paddock.cli import audit as cli
 from paddock.control import audit
 from paddock.control.keys import open_keys
 from paddock.control.plane import Control
+from paddock.store.chaining import Kept
 from paddock.store.conformance.bench import NOW, Bench
 from paddock.store.postgres.driver import PostgresStore
 from paddock.wire import rotation
@@ -136,6 +137,30 @@ def test_a_file_that_is_no_witness_is_bad_input(plane: Fleet) -> None:
     said = plane.cli("audit", "verify", "--witness", str(path))
     assert said.returncode == 2
     assert "is no witness's file" in said.stderr
+
+
+async def test_who_comes_second_with_a_seal_looks_again(
+    postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await PostgresStore.open(postgres)
+    add = store.add_seal
+
+    async def second(kept: Kept) -> bool:
+        assert await add(kept)  # what another replica has meanwhile stored
+        return await add(kept)
+
+    try:
+        await Bench(store).project()
+        control = Control(tmp_path, store, await open_keys(signer_of(tmp_path), store, NOW), 60_000, 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "add_seal", second)
+            assert await audit.seal(control)
+        assert not await audit.seal(control)
+        assert control.checkpoint is not None
+        await control.keys.signing.close()
+        await control.bus.close()
+    finally:
+        await store.close()
 
 
 async def test_postgresql_is_verified_alike(postgres: str, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ _PAGE = 20
 
 
 async def seal(control: Control) -> bool:
-    """Seals the rows that were not, up to a batch of them; whether there may be more."""
+    """Seals the rows that were not, up to a batch of them; whether there may be more, as when another was first."""
     store = control.store
     last = await store.last_seal()
     before = last.seal if last else None
@@ -41,8 +41,9 @@ async def seal(control: Control) -> bool:
         return False
     sealed = await asyncio.to_thread(chain.seal, before, rows, control.clock.now())
     checkpoint = await control.keys.seal(audit.body(sealed), "checkpoint")
-    if await store.add_seal(Kept(sealed, msgspec.json.encode(checkpoint).decode())):
-        control.checkpoint = checkpoint
+    if not await store.add_seal(Kept(sealed, msgspec.json.encode(checkpoint).decode())):
+        return True
+    control.checkpoint = checkpoint
     return len(rows) == chain.BATCH
 
 
