@@ -3,6 +3,7 @@
 from paddock.core.budgets import Budget
 from paddock.core.usage import Prices
 from paddock.store.budgets import BudgetRow, Spent
+from paddock.store.engine import Glance
 from paddock.store.operations import Operations
 from paddock.store.ops import budgeting, pricing, spending
 
@@ -29,6 +30,6 @@ class BudgetOps(Operations):
         return await self._read(lambda tx: spending.why(tx, job, now))
 
     async def keep_budgets(self, now: int) -> int:
-        if not await self._read(lambda tx: budgeting.due(tx, now)):
+        if not await self._read(Glance(lambda tx: budgeting.due(tx, now))):
             return 0
         return await self._write(now, budgeting.keep)

@@ -11,7 +11,7 @@ Op = Callable[[Tx], T]
 
 
 class Glance(Generic[T]):
-    """A read of one statement, which sees one moment by itself: no transaction is made for it."""
+    """A read that no transaction is made for: of one statement, or only to ask whether a write would find anything."""
 
     def __init__(self, op: Op[T]) -> None:
         self._op = op

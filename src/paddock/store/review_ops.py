@@ -2,6 +2,7 @@
 
 from paddock.core.findings import FindingState
 from paddock.core.reviewing import Rules
+from paddock.store.engine import Glance
 from paddock.store.operations import Operations
 from paddock.store.ops import judging, reviewing, reviewing_pace
 from paddock.store.ops.reading import find_project
@@ -42,7 +43,7 @@ class ReviewOps(Operations):
         return await self._read(op)
 
     async def keep_pace(self, now: int) -> int:
-        if not await self._read(lambda tx: reviewing_pace.due(tx, now)):
+        if not await self._read(Glance(lambda tx: reviewing_pace.due(tx, now))):
             return 0
         return await self._write(now, reviewing_pace.keep_pace)
 

@@ -1,6 +1,7 @@
 """The driver's part of the contract about what jobs remember."""
 
 from paddock.core.state import Bounds
+from paddock.store.engine import Glance
 from paddock.store.operations import Operations
 from paddock.store.ops import stating
 from paddock.store.stating import Blob, Entry, Head, NewValue, Place
@@ -37,7 +38,7 @@ class StateOps(Operations):
         return await self._read(lambda tx: stating.find(tx, digest))
 
     async def state_sweep(self, before: int, now: int) -> int:
-        if not await self._read(lambda tx: stating.due(tx, before, now)):
+        if not await self._read(Glance(lambda tx: stating.due(tx, before, now))):
             return 0
         return await self._write(now, lambda work: stating.sweep(work, before))
 

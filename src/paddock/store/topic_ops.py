@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from paddock.store.engine import Glance
 from paddock.store.job_news import Moves
 from paddock.store.operations import Operations
 from paddock.store.ops import job_news, topics
@@ -48,7 +49,7 @@ class TopicOps(Operations):
         return await self._write(now, lambda work: topics.take(work, topic, group, consumer, most, ttl, start))
 
     async def topic_sweep(self, now: int) -> int:
-        if not await self._read(lambda tx: topics.aged(tx, now)):
+        if not await self._read(Glance(lambda tx: topics.aged(tx, now))):
             return 0
         return await self._write(now, topics.sweep)
 
