@@ -92,7 +92,7 @@ class Gatekeeper:
         out: list[JobOrder | Refusal] = []
         for grant in grants:
             try:
-                order = self._open(grant, vouched, epochs)
+                order = self._open(grant, vouched, epochs, judge.now_ms)
                 self._check_work(order, judge)
                 out.append(order)
             except Refusal as error:
@@ -109,13 +109,13 @@ class Gatekeeper:
             raise found
         return found
 
-    def _open(self, grant: Grant, vouched: frozenset[str], epochs: Mapping[str, int]) -> JobOrder:
+    def _open(self, grant: Grant, vouched: frozenset[str], epochs: Mapping[str, int], now: int) -> JobOrder:
         try:
             order = _decoder.decode(unseal(grant.order, "job", self.keys, "job", vouched))
         except EnvelopeError as error:
             raise Refusal(error.code if error.code in REFUSALS else "malformed", error.message) from None
         self._check_target(order)
-        self._check_time(order)
+        self._check_time(order, now)
         latest = epochs if order.job == grant.job else self.journal.epochs_of([order.job])
         if order.epoch <= latest.get(order.job, 0):
             raise Refusal("replayed")
@@ -128,8 +128,7 @@ class Gatekeeper:
         if (order.agent, order.agent_key, order.generation) != mine:
             raise Refusal("wrong_target")
 
-    def _check_time(self, order: JobOrder) -> None:
-        now = self.now()
+    def _check_time(self, order: JobOrder, now: int) -> None:
         if order.exp + CLOCK_LEEWAY_MS < now:
             raise Refusal("expired")
         if order.nbf - CLOCK_LEEWAY_MS > now or order.exp - order.nbf > LONGEST_MS:
@@ -152,7 +151,7 @@ class Gatekeeper:
         except BadInput as error:
             raise Refusal("out_of_scope", error.message) from None
         self._check_policy(order, judge, worktree=kind.worktree)
-        if why := warrants.against(order, self.policy.current(), self.journal, self.now()):
+        if why := warrants.against(order, judge.policy(), self.journal, judge.now_ms):
             raise Refusal("unwarranted", why)
 
     def _check_policy(self, order: JobOrder, judge: Judge, *, worktree: bool) -> None:

@@ -123,7 +123,7 @@ class Judge:
 
     def __init__(self, policy: Policy | PaddockError, now_ms: int) -> None:
         self._policy = policy
-        self._now_ms = now_ms
+        self.now_ms = now_ms
         self._known: dict[Hashable, tuple[list[Denial], bool]] = {}
 
     def __call__(self, order: JobOrder) -> tuple[list[Denial], bool]:
@@ -131,18 +131,24 @@ class Judge:
 
         Raises: PolicyUnsafe, BadInput when the policy cannot be read.
         """
+        policy = self.policy()
+        if "argv" in order.payload or "checks" in order.payload:
+            return self._look(order, policy)
+        like = (order.kind, order.base, order.scope, order.limits)
+        found = self._known.get(like)
+        if found is None:
+            found = self._known[like] = self._look(order, policy)
+        return found
+
+    def policy(self) -> Policy:
+        """The policy at that moment. Raises: PolicyUnsafe, BadInput when it cannot be read."""
         if isinstance(self._policy, PaddockError):
             raise self._policy
-        if "argv" in order.payload or "checks" in order.payload:
-            return self._look(order, self._policy)
-        like = (order.kind, order.base, order.scope, order.limits)
-        if like not in self._known:
-            self._known[like] = self._look(order, self._policy)
-        return self._known[like]
+        return self._policy
 
     def _look(self, order: JobOrder, policy: Policy) -> tuple[list[Denial], bool]:
         wish = asked(order)
-        return denials(wish, policy, self._now_ms), effective(wish, policy).degraded
+        return denials(wish, policy, self.now_ms), effective(wish, policy).degraded
 
 
 def asked(order: JobOrder) -> Asked:

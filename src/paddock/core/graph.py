@@ -49,6 +49,8 @@ def _visit(start: str, needs: Mapping[str, Sequence[str]], seen: dict[str, int],
 def urgency(priority: Mapping[str, int], needs: Mapping[str, Sequence[str]]) -> dict[str, int]:
     """Effective priorities: a job is at least as urgent as what waits on it."""
     out = dict(priority)
+    if not any(needs.values()):  # as in most batches: nothing waits
+        return out
     for job in reversed(check(needs, set(priority))):
         for other in needs[job]:
             if other in out:

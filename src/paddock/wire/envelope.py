@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -77,6 +78,7 @@ def _base64(body: bytes) -> str:
     return binascii.b2a_base64(body, newline=False).decode()
 
 
+@lru_cache(64)
 def payload_type(purpose: str) -> str:
     """The payload type of a purpose."""
     return f"{TYPE_PREFIX}{purpose}.v1+json"
