@@ -246,7 +246,8 @@ def test_who_may_not_have_a_secret_does_not_run(scene: Scene) -> None:
     (scene.keys / "registry").chmod(0o644)
     assert scene.ended(scene.run("open-to-all", "print('ran')", "word")) == ("refused", "secret_missing", "")
     (scene.keys / "registry").chmod(0o600)
-    told = scene.fleet.cli("policy", "explain", "asks", "--policy", str(scene.policy))
+    asks = scene.run("explained", "print('ran')", "model")
+    told = scene.fleet.cli("policy", "explain", asks, "--policy", str(scene.policy))
     assert told.returncode == 0 and "model: the proxy adds it at localhost" in told.stdout
 
 
