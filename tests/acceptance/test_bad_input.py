@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from paddock.sandbox import probe
 from support.fleet import PADDOCK, PATIENCE, Fleet
 from support.places import free_port
 
@@ -27,6 +28,18 @@ def test_an_unknown_project_is_named(steady: Fleet) -> None:
 def test_an_unknown_kind_is_named_with_those_there_are(steady: Fleet) -> None:
     done = steady.cli("submit", "--project", "shop", "--id", "a", "--kind", "magic", "--", "true")
     said(done, "unknown kind 'magic'", "noop, command")
+
+
+def test_a_program_that_is_not_there_is_told_apart_from_one_that_fails(steady: Fleet) -> None:
+    job = steady.run(["frobnicate", "--all"], id="no-program", max_attempts=1)
+    assert steady.until(job)["attempts"][-1]["code"] == "cannot_start"
+    told = steady.cli("job", "why", job).stdout
+    assert "cannot_start" in told and "not on this host" in told
+    if probe().cls == "contained":
+        assert b"frobnicate" in steady.log(job)
+    other = steady.run(["sh", "-c", "frobnicate"], id="in-a-shell", max_attempts=1)
+    assert steady.until(other)["attempts"][-1]["code"] == "exit_code"
+    assert "a program was not found" in steady.cli("job", "why", other).stdout
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from paddock.runners.base import SOCKET, Run, Sink, Talk, outcome, stopped
 from paddock.runners.boxed import run_boxed
 from paddock.runners.disk import FULL, watched
 from paddock.runners.lending import SEEN, laid, seen_in
-from paddock.runners.process import Ended
+from paddock.runners.process import CannotStart, Ended
 from paddock.runners.telling import NAME, Meter, gather, limited_for
 from paddock.runners.way_out import LOST, way_out
 from paddock.sandbox import Bind
@@ -30,6 +30,8 @@ FENCED: Mapping[str, str] = {
     OVER_BUDGET: "it used more than its budget lets it",
     FULL: "it wrote more than it may, or left the host too little room",
 }
+# What shells, and who becomes the job in a box with a way out, say of a program that is not there.
+NOT_FOUND = 127
 # What an outcome names of a change, and the bytes that the names take as JSON; the rest is counted.
 MOST_FILES = 500
 MOST_NAME_BYTES = 60_000
@@ -206,8 +208,11 @@ def verdict_on(job: Run, ended: Ended, snapshot: Snapshot) -> Ending | None:
     if RATE_LIMITED in job.facts:
         text = f"a limit of its model's provider stopped it {limited_for(job.facts)}"
         return lambda facts: outcome(job, "returned", code=RATE_LIMITED, detail=text, **facts)
+    if not ended.began and ended.exit_code > 0:  # by a signal it may have begun before
+        text = "its program could not be started in the box: it is not on this host, or cannot be run there"
+        return lambda facts: outcome(job, "failed", code=CannotStart.code, detail=text, **facts)
     if ended.exit_code != 0:
-        text = f"exit code {ended.exit_code}"
+        text = f"exit code {ended.exit_code}" + (": a program was not found" if ended.exit_code == NOT_FOUND else "")
         return lambda facts: outcome(job, "failed", code="exit_code", detail=text, **facts)
     paths = job.fence.outside(file.path for file in snapshot.files)
     if paths:
