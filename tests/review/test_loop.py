@@ -100,6 +100,7 @@ def test_what_git_and_ruff_can_see_is_found_and_nobody_passes_by_silence(fleet: 
     printf 'x\\n' > locked.cfg
     """
     rules = {"reviewers": ["secrets", "size", "paths", "ruff", "bandit"], "forbidden": ["*.cfg"], "most_lines": 3}
+    rules["tools"] = [{"name": "absent", "argv": ["no-such-linter", "{findings}"]}]
     job = begin(fleet, "looked-at", script, **rules)
     stands = review(fleet, job)
     names = {one["name"]: one for one in stands["findings"]}
@@ -107,6 +108,8 @@ def test_what_git_and_ruff_can_see_is_found_and_nobody_passes_by_silence(fleet: 
     assert (names["secrets/aws-key"]["line"], names["secrets/aws-key"]["severity"]) == (2, "critical")
     assert key not in json.dumps(fleet.api.get(f"/v1/changes/{job}"))
     ran = {one["name"]: one["ran"] for one in stands["reviews"][-1]["reviewers"]}
+    whys = {one["name"]: one.get("detail", "") for one in stands["reviews"][-1]["reviewers"]}
+    assert not ran["absent"] and whys["absent"].startswith("no-such-linter is not on this host"), whys
     reasons = fleet.api.get(f"/v1/changes/{job}/gate")["reasons"]
     assert [f"the reviewer {name} did not run" in reasons for name, did in ran.items() if not did] == [
         True for did in ran.values() if not did

@@ -208,7 +208,7 @@ def verdict_on(job: Run, ended: Ended, snapshot: Snapshot) -> Ending | None:
     if RATE_LIMITED in job.facts:
         text = f"a limit of its model's provider stopped it {limited_for(job.facts)}"
         return lambda facts: outcome(job, "returned", code=RATE_LIMITED, detail=text, **facts)
-    if not ended.began and ended.exit_code > 0:  # by a signal it may have begun before
+    if ended.absent:
         text = "its program could not be started in the box: it is not on this host, or cannot be run there"
         return lambda facts: outcome(job, "failed", code=CannotStart.code, detail=text, **facts)
     if ended.exit_code != 0:

@@ -33,6 +33,11 @@ class Ended:
     # Whether the program itself ran; a box that could not be made ends before.
     began: bool = True
 
+    @property
+    def absent(self) -> bool:
+        """Whether, on a host that contains, the program was not there to be run."""
+        return not self.began and self.why == "exit" and self.exit_code > 0  # by a signal it may have begun before
+
 
 async def run_process(launch: Launch, limits: Limits, log: Sink, stop: Stop, talk: Talk | None = None) -> Ended:
     """Runs a launch to its end. Whatever ends it, no process of its group is left behind.
