@@ -180,7 +180,9 @@ def _secret(given: str, file: "Path", what: str) -> str:
     try:
         found = file.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise _bad(f"the {what} file {file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        from paddock.core.errors import why
+
+        raise _bad(f"the {what} file {file} cannot be read: {why(error)}") from None
     if not found:
         raise _bad(f"the {what} file {file} is empty")
     return found

@@ -21,6 +21,7 @@ from paddock.core.errors import (
     Stale,
     Unauthorised,
     Unreachable,
+    why,
 )
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ class Api:
         except http.client.HTTPException:
             raise NotPaddock(f"{self.server} does not speak HTTP as a control plane does") from None
         except OSError as error:
-            raise Unreachable(f"{self.server} cannot be reached: {error.strerror or error}") from None
+            raise Unreachable(f"{self.server} cannot be reached: {why(error)}") from None
         finally:
             link.close()
 

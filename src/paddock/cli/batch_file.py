@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from paddock.cli import batch_formats
-from paddock.core.errors import BadInput
+from paddock.core.errors import BadInput, why
 from paddock.core.job import parse_batch, settle
 
 MAX_BYTES = 64 << 20
@@ -96,7 +96,7 @@ def _text(path: str, name: str) -> str:
     except FileNotFoundError:
         raise BadInput(f"there is no file {name}") from None
     except (OSError, ValueError) as error:
-        raise BadInput(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise BadInput(f"{name} cannot be read: {why(error)}") from None
     if len(raw) > MAX_BYTES:
         raise BadInput(f"{name} is larger than {MAX_BYTES >> 20} MiB")
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from paddock.cli import args, out
 from paddock.cli.api import at
 from paddock.cli.review import login_name
-from paddock.core.errors import BadInput
+from paddock.core.errors import BadInput, why
 
 EXAMPLE = """\
 paddock secret set npm --project shop --file npm.token
@@ -37,7 +37,7 @@ def _value(file: Path | None) -> str:
             return file.read_text()
         return getpass.getpass("value: ") if sys.stdin.isatty() else sys.stdin.read()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{file or 'the value'} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise BadInput(f"{file or 'the value'} cannot be read: {why(error)}") from None
 
 
 def _set(found: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from paddock.cli import args, out
-from paddock.core.errors import BadInput
+from paddock.core.errors import BadInput, why
 
 EXAMPLE = """\
 paddock signer --keys /etc/paddock/keys --socket /run/paddock/signer.sock --user paddock
@@ -57,7 +57,7 @@ def _listen(path: Path) -> socket.socket:
         listening.listen(64)
     except OSError as error:
         listening.close()
-        raise BadInput(f"cannot listen at {path}: {error.strerror or error}") from None
+        raise BadInput(f"cannot listen at {path}: {why(error)}") from None
     except BadInput:
         listening.close()
         raise

@@ -9,7 +9,7 @@ from typing import Any
 from paddock.cli import args, out
 from paddock.cli.review import login_name
 from paddock.core.budgets import BOUNDS
-from paddock.core.errors import BadInput
+from paddock.core.errors import BadInput, why
 from paddock.core.money import short
 
 EXAMPLE = """\
@@ -162,4 +162,4 @@ def _read(name: str) -> Any:
     try:
         return json.loads(sys.stdin.read() if name == "-" else Path(name).read_text())
     except (OSError, ValueError) as error:
-        raise BadInput(f"{name}: {getattr(error, 'strerror', None) or error}") from None
+        raise BadInput(f"{name}: {why(error)}") from None

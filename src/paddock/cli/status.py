@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from paddock.cli import args, out
-from paddock.core.errors import BadInput
+from paddock.core.errors import BadInput, why
 
 EXAMPLE = "paddock status\npaddock status --state ~/.local/state/paddock/agents/agent-1"
 FILE = "status.json"
@@ -41,7 +41,7 @@ def _read(place: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise BadInput(f"no agent has run with {place}", hint="give its state directory with --state") from None
     except (OSError, ValueError) as error:
-        raise BadInput(f"{place / FILE} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise BadInput(f"{place / FILE} cannot be read: {why(error)}") from None
     if not isinstance(found, dict):
         raise BadInput(f"{place / FILE} is no status of an agent")
     return found

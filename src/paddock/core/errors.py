@@ -105,3 +105,8 @@ class Refused(PaddockError):
     code = "refused"
     status = 403
     exit_code = 4
+
+
+def why(error: Exception) -> str:
+    """What went wrong, in words: an error of the operating system without its number and its path."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
