@@ -12,7 +12,7 @@ from paddock.gitnative.claiming import Claimed, Missed, claim
 from paddock.gitnative.errors import GitRefused
 from paddock.gitnative.fleet import Agent, Fleet
 from paddock.gitnative.selection import Filter
-from support.repos import Repo
+from support.repos import Repo, git
 
 OPS = Agent(name="ops")
 
@@ -74,7 +74,26 @@ def test_settling_in_many_places_at_once_settles_each_task_once(tmp_path: Path) 
     fleets = [(fleet_at(repo, tmp_path / f"h{n}"), agent) for n, agent in enumerate(agents(4))]
     told = at_once([partial(settle.settle, fleet, agent) for fleet, agent in fleets])
     assert sorted(key for keys, _ in told for key in keys) == sorted(done)
-    assert files(repo) == {path_of(f"TASK-{n:03}", folder="completed") for n in range(1, 5)}
+    kept = str(Path(path_of("TASK-001")).with_name(layouts.KEEP))
+    assert files(repo) == {kept, *(path_of(f"TASK-{n:03}", folder="completed") for n in range(1, 5))}
+
+
+def test_a_task_that_is_added_while_all_others_are_settled_stays_where_it_was_put(tmp_path: Path) -> None:
+    told = {"summary": "A note", "details": "\n".join(f"Line {n} of what is to be done" for n in range(40))}
+    repo = remote_with(tmp_path / "r.git", [task_text(f"TASK-{n:03}", description=told) for n in (1, 2)])
+    person = tmp_path / "person"
+    git(tmp_path, "clone", "-q", str(repo.path), str(person))
+    fleet = fleet_at(repo, tmp_path / "home")
+    do(fleet, 2)
+    settle.settle(fleet, OPS)
+    (person / path_of("TASK-003")).write_text(task_text("TASK-003"))
+    git(person, "add", "-A")
+    git(person, "commit", "-qm", "one more")
+    git(person, "pull", "-q", "--rebase", "origin", "main")
+    git(person, "push", "-q", "origin", "HEAD:main")
+    assert path_of("TASK-003") in files(repo)
+    got = claim(fleet, Agent(name="bob"))
+    assert isinstance(got, Claimed) and got.record.task == "TASK-003"
 
 
 def test_few_completions_wait_for_more(tmp_path: Path) -> None:
@@ -113,6 +132,7 @@ def test_a_project_with_a_branch_of_its_own_is_worked_and_settled_there_and_merg
     assert repo.git("rev-list", "--parents", "-1", "main").split()[1:] == [tip, repo.tip("develop-bank")]
     assert files(repo) == {
         layouts.CONFIG,
+        *(str(Path(path_of("TASK-001", project)).with_name(layouts.KEEP)) for project in ("shop", "bank")),
         path_of("TASK-001", folder="completed"),
         *(path_of(f"TASK-00{n}", "bank", "completed") for n in (1, 2)),
     }

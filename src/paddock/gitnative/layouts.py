@@ -9,6 +9,9 @@ ORDER = (OPEN, CLAIMED, COMPLETED)
 ROOTS = (".agents", ".agents-core/state", "state")
 CONFIG = ".agents/paddock.toon"
 
+# Keeps a folder there that has no task left: of one that went away git believes that it was renamed, and moves what
+# others add to it.
+KEEP = ".gitkeep"
 _FOLDERS = "tasks|claimed|completed"
 _LEAF = r"(?P<task>[^/]+)\.toon"
 # The first that fits decides. `projects` holds the open tasks of a layout whose other folders stand beside it.

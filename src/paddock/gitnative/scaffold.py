@@ -100,10 +100,11 @@ def init(top: Path, project: str, *, protocol: str, branch: str) -> list[str]:
     }
     if not (top / base).is_dir():
         files |= {f"{base}/tasks/TASK-001.toon": first, f"{base}/tasks/TASK-002.toon": second}
+        files[f"{base}/tasks/{layouts.KEEP}"] = None
     written = []
     for path, value in files.items():
         if not (top / path).exists():
-            write(top / path, toon.dumps(value))
+            write(top / path, "" if value is None else toon.dumps(value))
             written.append(path)
     return [*written, *_guide(top)]
 

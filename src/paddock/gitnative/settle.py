@@ -81,6 +81,10 @@ def _changes(fleet: Fleet, view: View, stored: Stored, keys: list[str]) -> dict[
         text = texts[stored.blobs[task.path]].decode()
         changes[task.path] = None
         changes[place.path(layouts.COMPLETED)] = _completed(text, told.get(view.done[key], ""))
+    moved = set(keys)
+    left = {task.path.rpartition("/")[0] for key, task in stored.tasks.items() if key not in moved}
+    for folder in {stored.tasks[key].path.rpartition("/")[0] for key in keys} - left:
+        changes[f"{folder}/{layouts.KEEP}"] = ""
     for key in opened:
         path = stored.tasks[key].path
         changes[path] = edit.with_status(texts[stored.blobs[path]].decode(), "ready")
