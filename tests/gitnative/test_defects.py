@@ -70,6 +70,8 @@ def test_defect_01_a_claim_says_by_its_exit_code_what_came_of_it(
     at = ("--repo", str(repo.path))
     assert paddock(tmp_path / "h", "claim", "amy", *at) == 0
     assert capsys.readouterr().out in ("shop/TASK-001\n", "shop/TASK-002\n")
+    assert paddock(tmp_path / "h", "claim", "bob", "bakery", *at) == 1
+    assert "'bakery' has no task here; those that have: shop" in capsys.readouterr().err
     slow = late(repo, tmp_path)
     monkeypatch.setattr("paddock.cli.git_work.fleet_of", lambda _found: slow)
     assert paddock(tmp_path / "h", "claim", "slow", *at, "--tries", "1") == 2

@@ -10,7 +10,7 @@ from paddock.cli.git_remote import flags_of_remote, fleet_of, key_of, say, signe
 from paddock.core.errors import BadInput
 from paddock.gitnative import presence, protocols
 from paddock.gitnative.claiming import TRIES, Claimed
-from paddock.gitnative.fleet import Agent
+from paddock.gitnative.fleet import Agent, Fleet
 from paddock.gitnative.refs import check_agent
 from paddock.gitnative.selection import Filter
 
@@ -63,7 +63,7 @@ def claim(found: argparse.Namespace) -> int:
         if found.json:
             out.dump({"claimed": False, "lost": got.lost, "tries": got.tries})
         else:
-            out.note("others were faster at every try" if got.lost else "nothing is ready")
+            out.note("others were faster at every try" if got.lost else _nothing(fleet, want.project))
         return LOST if got.lost else NOTHING
     if not found.json:
         out.line(got.record.key)
@@ -83,6 +83,15 @@ def claim(found: argparse.Namespace) -> int:
         found.beat,
         say,
     )
+
+
+def _nothing(fleet: Fleet, project: str) -> str:
+    """That nothing is ready; where a project was named that nobody has heard of here, that one, too."""
+    if project:
+        known = sorted({key.partition("/")[0] for one in fleet.all() for key in one.look()[1].folders})
+        if project not in known:
+            return f"nothing is ready: {project!r} has no task here; those that have: {', '.join(known) or 'none'}"
+    return "nothing is ready"
 
 
 def _told(got: Claimed) -> dict[str, object]:
