@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -55,3 +57,12 @@ def test_what_cannot_be_is_said_in_a_line(plane: Fleet, words: tuple[str, ...], 
     said = plane.cli("state", *words)
     assert (said.returncode, said.stdout, said.stderr.count("\n")) == (code, "", 1)
     assert said.stderr.startswith("paddock: ")
+
+
+def test_a_server_that_is_no_control_plane_is_told_as_that(plane: Fleet) -> None:
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as other, ThreadPoolExecutor(1) as pool:
+        serving = pool.submit(other.serve_forever, 0.05)
+        said = plane.cli("state", "list", "project:shop", "--server", f"http://127.0.0.1:{other.server_port}")
+        other.shutdown()
+        serving.result()
+    assert (said.returncode, "does not look like a control plane" in said.stderr) == (3, True)

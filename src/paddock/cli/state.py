@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paddock.cli import args, out
+from paddock.cli.api import NotPaddock
 from paddock.core.errors import BadInput, Conflict, NotFound, PaddockError, Unreachable
 
 if TYPE_CHECKING:
-    from paddock.client import State
+    from paddock.client import ClientError, State
 
 EXAMPLE = """\
 paddock state list project:shop
@@ -66,20 +67,29 @@ def _owner(found: argparse.Namespace) -> "State":
 @contextmanager
 def _told() -> Iterator[None]:
     """The client's errors as those of the command line."""
-    from paddock import client
+    from paddock.client import ClientError
 
     try:
         yield
-    except client.Unreachable as error:
-        raise Unreachable(error.message) from None
-    except client.NotFound as error:
-        raise NotFound(error.message) from None
-    except client.Conflict as error:
+    except ClientError as error:
+        raise _as_ours(error) from None
+
+
+def _as_ours(error: "ClientError") -> PaddockError:
+    from paddock import client
+    from paddock.client.errors import NO_CODE
+
+    if isinstance(error, client.Unreachable):
+        return Unreachable(error.message)
+    if error.status and error.code == NO_CODE:
+        return NotPaddock(f"{error.message} and does not look like a control plane of Paddock")
+    if isinstance(error, client.NotFound):
+        return NotFound(error.message)
+    if isinstance(error, client.Conflict):
         hint = f"the revision there is {_bare(error.etag)}" if error.etag else ""
-        raise Conflict(error.message, hint=hint) from None
-    except client.ClientError as error:
-        kind = BadInput if 400 <= error.status < 500 else StateRefused
-        raise kind(error.message, hint=error.hint) from None
+        return Conflict(error.message, hint=hint)
+    kind = BadInput if 400 <= error.status < 500 else StateRefused
+    return kind(error.message, hint=error.hint)
 
 
 def _bare(etag: str) -> str:

@@ -1,10 +1,13 @@
 """What calls raise. Each has the server's `code`, a message, a hint and the HTTP status."""
 
+# The code of an answer that brought none, as who is no control plane gives.
+NO_CODE = "error"
+
 
 class ClientError(Exception):
     """The call failed."""
 
-    def __init__(self, message: str, *, code: str = "error", hint: str = "", status: int = 0) -> None:
+    def __init__(self, message: str, *, code: str = NO_CODE, hint: str = "", status: int = 0) -> None:
         super().__init__(f"{message} ({hint})" if hint else message)
         self.message = message
         self.code = code
@@ -62,7 +65,7 @@ def error_of(status: int, told: object, etag: str, *, resent: bool) -> ClientErr
     """The error that an answer stands for; `told` is its JSON."""
     facts = told.get("error") if isinstance(told, dict) else None
     given = facts if isinstance(facts, dict) else {}
-    code, message = str(given.get("code", "error")), str(given.get("message", f"the server answers {status}"))
+    code, message = str(given.get("code", NO_CODE)), str(given.get("message", f"the server answers {status}"))
     if status == 412:
         return Conflict(message, etag=etag, in_doubt=resent, code=code, status=status)
     kind = _BY_CODE.get(code) or _BY_STATUS.get(status, ClientError)
