@@ -106,10 +106,14 @@ async def test_an_agent_that_listens_rests_and_is_missed_as_soon_as_one_that_doe
         assert await here.next_ms(light) < 65_000
         reader, writer, _ = await here.channel(bearer)
         await reader.readuntil(b"awake\n\n\r\n")
-        assert await here.next_ms(light) > 150_000, "it has nothing to do and would be told"
+        assert await here.next_ms(light) > 400_000, "it has nothing to do and would be told"
         known = here.control.fleet.get(light.agent)
         assert known is not None
-        known.last_seen -= 200_000
+        known.licence_due = here.control.clock.now() + 100_000
+        assert 60_000 < await here.next_ms(light) < 110_000, "its licence is to be renewed before"
+        known.licence_due = 0
+        assert await here.next_ms(light) > 400_000
+        known.last_seen -= 500_000
         assert here.control.registry.live() == [known]
         writer.close()
         await asyncio.to_thread(wait_until, lambda: not here.listeners(light), 30)

@@ -45,7 +45,7 @@ def test_one_slot_or_one_job_never_pays() -> None:
 
 
 def test_who_rests_beats_less_often_but_never_more_often_than_was_asked() -> None:
-    assert [resting(asked) for asked in (300, 29_999, 30_000, 60_000, 100_000, 180_000, 600_000)] == [
+    assert [resting(asked) for asked in (300, 29_999, 30_000, 60_000, 100_000, 480_000, 600_000)] == [
         *(300, 29_999),
-        *(90_000, 180_000, 180_000, 180_000, 600_000),
+        *(240_000, 480_000, 480_000, 480_000, 600_000),
     ]

@@ -148,7 +148,11 @@ def _interval(control: Control, agent: Presence, given: Beat) -> int:
         and control.bus.connected
         and not (given.held or agent.leases or given.draining or agent.unlicensed)
     )
-    return schedule.resting(interval) if rests else interval
+    if not rests:
+        return interval
+    rest = schedule.resting(interval)
+    # A licence is renewed at a beat, long before its grace is over.
+    return max(interval, min(rest, agent.licence_due - control.clock.now())) if agent.licence_due else rest
 
 
 def stopped_listening(control: Control, agent: Presence) -> None:

@@ -150,15 +150,14 @@ def check_payload(kind: Kind, payload: Mapping[str, Any], where: str) -> None:
     Raises: BadInput naming the field.
     """
     allowed = kind.fields
-    for key in payload:
+    for key, value in payload.items():
         if key not in allowed:
             raise BadInput(f"{where}.payload: unknown field {key!r}", hint=f"{kind.name} takes: {', '.join(allowed)}")
+        if not isinstance(value, allowed[key]):
+            raise BadInput(f"{where}.payload.{key}: expected {_words[allowed[key]]}, got {type(value).__name__}")
     for key in kind.required:
         if key not in payload:
             raise BadInput(f"{where}.payload: field {key!r} is missing")
-    for key, value in payload.items():
-        if not isinstance(value, allowed[key]):
-            raise BadInput(f"{where}.payload.{key}: expected {_words[allowed[key]]}, got {type(value).__name__}")
     if "argv" in payload:
         _check_argv(payload["argv"], f"{where}.payload.argv")
     if "brief" in payload:

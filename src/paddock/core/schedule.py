@@ -4,7 +4,9 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-SHORTEST_REST_MS, LONGEST_REST_MS = 30_000, 180_000
+SHORTEST_REST_MS, LONGEST_REST_MS = 30_000, 480_000
+# So many beats are left out by who rests, but for one.
+REST_BEATS = 8
 
 
 def backoff(attempt: int, chance: float, *, base_ms: int = 1_000, cap_ms: int = 300_000) -> int:
@@ -27,7 +29,7 @@ def resting(interval_ms: int) -> int:
 
     Who asked for beats more often than every half a minute wants just these.
     """
-    return interval_ms if interval_ms < SHORTEST_REST_MS else max(interval_ms, min(3 * interval_ms, LONGEST_REST_MS))
+    return interval_ms if interval_ms < SHORTEST_REST_MS else max(interval_ms, min(REST_BEATS * interval_ms, LONGEST_REST_MS))
 
 
 def jittered(interval_ms: int, chance: float) -> int:
