@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 SHORTEST_REST_MS, LONGEST_REST_MS = 30_000, 480_000
-# So many beats are left out by who rests, but for one.
+# Who rests beats once in so many intervals.
 REST_BEATS = 8
 
 
@@ -29,7 +29,9 @@ def resting(interval_ms: int) -> int:
 
     Who asked for beats more often than every half a minute wants just these.
     """
-    return interval_ms if interval_ms < SHORTEST_REST_MS else max(interval_ms, min(REST_BEATS * interval_ms, LONGEST_REST_MS))
+    if interval_ms < SHORTEST_REST_MS:
+        return interval_ms
+    return max(interval_ms, min(REST_BEATS * interval_ms, LONGEST_REST_MS))
 
 
 def jittered(interval_ms: int, chance: float) -> int:
