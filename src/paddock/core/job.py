@@ -119,7 +119,7 @@ class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     opens_after: Opens | None = None
 
 
-class Job(msgspec.Struct, frozen=True):
+class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A job with every field settled, ready to be stored."""
 
     name: str
@@ -239,22 +239,22 @@ def _settle_job(job: BatchJob, defaults: JobFields, base: Job, urgency: int, at:
     kind = kinds.get(base.kind if job.kind is UNSET else job.kind)
     if kind.system:
         raise BadInput(f"kind {kind.name!r} is the control plane's own", where=f"jobs[{at}].kind")
-    payload = base.payload if job.payload is UNSET else {**base.payload, **job.payload} if base.payload else job.payload
+    payload = base.payload if job.payload is UNSET else {**base.payload, **job.payload}
     requires = base.requires if job.requires is UNSET else _sorted(job.requires)
     if isinstance(payload.get("agent"), str):
         requires = _sorted((*requires, coding_agents.CAPABILITY + payload["agent"].lower()))
     settled = Job(
-        job.id,
-        kind.name,
-        payload,
-        base.scope if job.scope is UNSET else job.scope,
-        base.priority if job.priority is UNSET else job.priority,
-        urgency,
-        (base.timeout or kind.timeout) if job.timeout is UNSET else job.timeout,
-        requires,
-        base.max_attempts if job.max_attempts is UNSET else job.max_attempts,
-        base.accept if job.accept is UNSET else job.accept,
-        job.depends_on,
+        name=job.id,
+        kind=kind.name,
+        payload=payload,
+        scope=base.scope if job.scope is UNSET else job.scope,
+        priority=base.priority if job.priority is UNSET else job.priority,
+        urgency=urgency,
+        timeout=(base.timeout or kind.timeout) if job.timeout is UNSET else job.timeout,
+        requires=requires,
+        max_attempts=base.max_attempts if job.max_attempts is UNSET else job.max_attempts,
+        accept=base.accept if job.accept is UNSET else job.accept,
+        depends_on=job.depends_on,
     )
     if standing := _standing(job, defaults, at):
         settled = msgspec.structs.replace(settled, **standing)
