@@ -69,6 +69,12 @@ def test_a_batch_file_is_refused_with_line_and_field(steady: Fleet, text: str, p
     said(steady.cli("submit", "batch.yaml"), f"batch.yaml{place}: ", words)
 
 
+def test_an_amount_that_is_none_is_named_by_its_flag(steady: Fleet) -> None:
+    done = steady.cli("spend", "budget", "shop", "--money-a-day", "lots")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 2)
+    assert done.stderr.startswith("paddock: argument --money-a-day: 'lots': expected an amount such as 2.50\n")
+
+
 def test_a_path_that_is_no_repository(steady: Fleet) -> None:
     said(steady.cli("project", "add", "none", str(steady.folder / "nowhere")), "nowhere")
     (steady.folder / "plain").mkdir(exist_ok=True)

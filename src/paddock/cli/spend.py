@@ -10,7 +10,7 @@ from paddock.cli import args, out
 from paddock.cli.review import login_name
 from paddock.core.budgets import BOUNDS
 from paddock.core.errors import BadInput, why
-from paddock.core.money import short
+from paddock.core.money import parse, short
 
 EXAMPLE = """\
 paddock spend --days 1
@@ -56,11 +56,20 @@ def _budget_words(part: argparse.ArgumentParser) -> None:
     )
     for name, (flag, about) in _FLAGS.items():
         if name.startswith("money"):
-            part.add_argument(flag, dest=name, metavar="AMOUNT", help=about)
+            part.add_argument(flag, dest=name, metavar="AMOUNT", type=_amount, help=about)
         else:
             part.add_argument(flag, dest=name, metavar="N", type=args.whole(1), help=about)
     part.add_argument("--none", action="store_true", help="remove the budget")
     part.add_argument("--as", dest="by", metavar="NAME", help="who sets it; the login name when left out")
+
+
+def _amount(text: str) -> str:
+    """An argument's type: an amount of money."""
+    try:
+        parse(text, repr(text))
+    except BadInput as error:
+        raise argparse.ArgumentTypeError(error.message) from None
+    return text
 
 
 def _show(found: argparse.Namespace) -> int:
