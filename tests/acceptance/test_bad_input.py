@@ -34,7 +34,7 @@ def test_a_program_that_is_not_there_is_told_apart_from_one_that_fails(steady: F
     job = steady.run(["frobnicate", "--all"], id="no-program", max_attempts=1)
     assert steady.until(job)["attempts"][-1]["code"] == "cannot_start"
     told = steady.cli("job", "why", job).stdout
-    assert "cannot_start" in told and "not on this host" in told
+    assert "cannot_start" in told and "not in the box" in told
     if probe().cls == "contained":
         assert b"frobnicate" in steady.log(job)
     other = steady.run(["sh", "-c", "frobnicate"], id="in-a-shell", max_attempts=1)

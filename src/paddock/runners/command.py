@@ -209,7 +209,7 @@ def verdict_on(job: Run, ended: Ended, snapshot: Snapshot) -> Ending | None:
         text = f"a limit of its model's provider stopped it {limited_for(job.facts)}"
         return lambda facts: outcome(job, "returned", code=RATE_LIMITED, detail=text, **facts)
     if ended.absent:
-        text = "its program could not be started in the box: it is not on this host, or cannot be run there"
+        text = "its program could not be started: it is not in the box, or cannot be run there"
         return lambda facts: outcome(job, "failed", code=CannotStart.code, detail=text, **facts)
     if ended.exit_code != 0:
         text = f"exit code {ended.exit_code}" + (": a program was not found" if ended.exit_code == NOT_FOUND else "")

@@ -35,7 +35,7 @@ class Ended:
 
     @property
     def absent(self) -> bool:
-        """Whether, on a host that contains, the program was not there to be run."""
+        """Whether, on a host that contains, the program was not in its box to be run."""
         return not self.began and self.why == "exit" and self.exit_code > 0  # by a signal it may have begun before
 
 

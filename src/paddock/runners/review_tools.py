@@ -116,7 +116,7 @@ class Bench:
         if ended.why != "exit":
             raise RunFailed(f"a reviewer was ended: {ended.why}", code=ended.why)
         if ended.absent:
-            raise NotRun(f"{start.argv[0]} is not on this host, or cannot be run there")
+            raise NotRun(f"{start.argv[0]} is not in the box, or cannot be run there")
         if path.is_symlink() or not path.is_file() or path.stat().st_size > MOST_BYTES:
             raise NotRun(f"it told nothing that can be read and ended with exit code {ended.exit_code}")
         return path.read_bytes()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from paddock.core.errors import why
 from paddock.wire import rotation
 from paddock.wire.envelope import EnvelopeError
 from paddock.wire.keys import BadKey, Signer, load_or_make
@@ -61,8 +62,7 @@ class Folder:
         except BadKey as error:
             raise type(error)(error.message.replace(str(self._path), str(self._shown)), hint=error.hint) from None
         except (OSError, msgspec.MsgspecError, EnvelopeError, ValueError) as error:
-            what = error.strerror if isinstance(error, OSError) else error
-            raise BadKey(f"the keys in {self._shown} cannot be used: {what}") from None
+            raise BadKey(f"the keys in {self._shown} cannot be used: {why(error)}") from None
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
